@@ -1,0 +1,52 @@
+# Two commands matter: `make demo` and `make test`. Both set everything up from a fresh clone with python3 and make alone.
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+JOB ?= examples/range_test_digits.json
+export TF_CPP_MIN_LOG_LEVEL ?= 2
+
+.PHONY: help setup demo up check fast test test-long bench lock
+
+help: ## Show what can be made
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort | column -t -s "$$(printf '\t')"
+
+setup: $(VENV)/.ready ## Make .venv and install the locked dependencies
+
+$(VENV)/.ready: requirements/dev.lock pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m uv --version >/dev/null 2>&1 || $(BIN)/python -m pip install -q uv
+	@echo "Installing the locked dependencies into $(VENV) ..."
+	@$(BIN)/python -m uv pip sync -q --python $(BIN)/python --compile-bytecode --require-hashes requirements/dev.lock
+	@$(BIN)/python -m uv pip install -q --python $(BIN)/python --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: setup ## Embedded service, one range test on real data over HTTP, bounds and plot (JOB=examples/...json)
+	@$(BIN)/lrsearch demo $(JOB)
+
+up: setup ## The embedded service in the foreground
+	@$(BIN)/lrsearch up
+
+check: setup ## Format, lint, types, import contracts, fast tests
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/pyright
+	@$(BIN)/lint-imports
+	@$(MAKE) --no-print-directory fast
+
+fast: setup ## The tests that need neither TensorFlow nor servers
+	@$(BIN)/pytest -m "not tensorflow and not service and not long" tests
+
+test: check ## Everything: check, then all tests but the long ones
+	@$(BIN)/pytest -m "(tensorflow or service) and not long" tests
+
+test-long: setup ## Full products, fuzz, chaos
+	@$(BIN)/pytest -m long tests
+
+bench: setup ## Performance as ratios, written to docs/benchmarks.md
+	@$(BIN)/python -m benchmarks
+
+lock: setup ## Recompile requirements/*.lock from pyproject.toml
+	@$(BIN)/python -m uv pip compile -q --universal --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --python-version 3.11 --extra cpu --extra dev pyproject.toml -o requirements/dev.lock
+	@$(BIN)/python -m uv pip compile -q --universal --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --python-version 3.11 --extra cpu pyproject.toml -o requirements/cpu.lock
+	@$(BIN)/python -m uv pip compile -q --universal --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --python-version 3.11 --extra gpu pyproject.toml -o requirements/gpu.lock

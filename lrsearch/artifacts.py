@@ -1,0 +1,1 @@
+"""Files by content hash, written atomically; checkpoints live here."""

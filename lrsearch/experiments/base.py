@@ -1,0 +1,198 @@
+"""What every job kind is: a validated spec that plans packs, trains them and concludes from the stored trials."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from lrsearch.errors import Problem
+from lrsearch.spec import PositiveInt, Spec
+from lrsearch.status import TrialStatus
+from lrsearch.training.plan import Checkpoint
+from lrsearch.training.trainer import StopReason, Trainer
+
+
+class Limits(Spec):
+    """What a job may use; one that breaks a limit is `failed` with `limit_<name>` and keeps its partial result."""
+
+    wall_seconds: Annotated[float, Field(gt=0)] = 3600.0
+    """Seconds of wall-clock time from the first claim."""
+    trials: PositiveInt | None = None
+    """Greatest number of trials."""
+    epochs: PositiveInt | None = None
+    """Greatest number of epochs, over all trials."""
+    memory_bytes: PositiveInt | None = None
+    """Greatest resident memory of the worker's process."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrialRecord:
+    """One training with one seed, as it is stored.
+
+    Attributes:
+        number: counted from 0 within the job; what the plan of the trial is derived from.
+        status: how it ended.
+        seed: its seed.
+        setting: what trials of several seeds share; JSON-able.
+        arrays: name -> 1-D float64 array: `lrs`, `losses` per update; `history/<metric>` per epoch.
+        metrics: final numbers, finite or not.
+        stop_reason, stopped_at: as in `Run`.
+        facts: engine, seconds, ...; JSON-able.
+    """
+
+    number: int
+    status: TrialStatus
+    seed: int
+    setting: dict[str, Any]
+    arrays: dict[str, NDArray[np.float64]]
+    stop_reason: StopReason
+    stopped_at: int | None
+    metrics: dict[str, float] = field(default_factory=dict)
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a pack is; `done` and `total` count updates."""
+
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What a job will cost, as far as its document tells."""
+
+    updates: int
+    trials: int
+    estimated_seconds: float | None
+
+
+@dataclass(slots=True)
+class Context:
+    """All an experiment may touch of the outside world.
+
+    Attributes:
+        trainer: trains plans.
+        on_trial: stores a finished trial.
+        on_progress: told between chunks.
+        should_stop: asked between chunks; a reason ends the runs.
+        checkpoints: trial number -> checkpoint an earlier attempt left.
+        on_checkpoint: offered (trial number, maker) between chunks; the receiver decides how often to call the maker.
+    """
+
+    trainer: Trainer
+    on_trial: Callable[[TrialRecord], None]
+    on_progress: Callable[[Progress], None] = lambda progress: None
+    should_stop: Callable[[], StopReason | None] = lambda: None
+    checkpoints: Mapping[int, Checkpoint] = field(default_factory=dict)
+    on_checkpoint: Callable[[int, Callable[[], Checkpoint]], None] = lambda number, make: None
+
+
+class Experiment(Spec):
+    """A job document. The way of a job: `packs` -> `train` a pack (on any worker) -> `conclude` from all stored trials."""
+
+    schema_version: Annotated[Literal[1], Field(alias="schema")] = 1
+    """Version of the document's shape."""
+    limits: Limits = Limits()
+    labels: dict[str, str] = {}
+    """Free text of the user, filterable."""
+
+    def problems(self) -> list[Problem]:
+        """What is wrong beyond single fields: names that no catalog row has, models that cannot take their data, ..."""
+        return []
+
+    @abstractmethod
+    def estimate(self) -> Estimate:
+        """Updates, trials and seconds of the job."""
+
+    @abstractmethod
+    def packs(self, workers: int) -> list[list[int]]:
+        """Trial numbers of each pack, at most `workers` packs."""
+
+    @abstractmethod
+    def train(self, trials: Sequence[int], context: Context) -> None:
+        """Train the given trials and hand each record to `context.on_trial`."""
+
+    @abstractmethod
+    def conclude(self, records: Sequence[TrialRecord]) -> dict[str, Any]:
+        """The result of the job from the records of all its trials (also of those that were cancelled); JSON-able but for non-finite numbers."""
+
+    @abstractmethod
+    def plots(self, result: Mapping[str, Any]) -> list[PlotSpec]:
+        """Plots drawn from the stored result."""
+
+    def run(self, context: Context) -> dict[str, Any]:
+        """The whole job in this process."""
+        records: list[TrialRecord] = []
+
+        def keep(record: TrialRecord) -> None:
+            records.append(record)
+            context.on_trial(record)
+
+        local = Context(
+            context.trainer, keep, context.on_progress, context.should_stop, context.checkpoints, context.on_checkpoint
+        )
+        for trials in self.packs(1):
+            self.train(trials, local)
+        return self.conclude(sorted(records, key=lambda record: record.number))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Line:
+    """A line; `role` picks its style: raw (thin, pale), main, marker, muted."""
+
+    label: str
+    x: Sequence[float]
+    y: Sequence[float]
+    role: Literal["raw", "main", "muted", "points"] = "main"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Band:
+    """A filled band between low and high."""
+
+    label: str
+    x: Sequence[float]
+    low: Sequence[float]
+    high: Sequence[float]
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A shaded range of x."""
+
+    label: str
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A vertical line at x; `role`: suggestion or warning."""
+
+    label: str
+    x: float
+    role: Literal["suggestion", "warning"] = "suggestion"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PlotSpec:
+    """A figure in the words of what it shows; `lrsearch/reports` renders it as PNG, SVG and Plotly JSON."""
+
+    name: str
+    title: str
+    x_label: str
+    y_label: str
+    x_log: bool = False
+    y_log: bool = False
+    lines: Sequence[Line] = ()
+    bands: Sequence[Band] = ()
+    spans: Sequence[Span] = ()
+    marks: Sequence[Mark] = ()
