@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -14,8 +14,8 @@ from pydantic import Field
 from lrsearch.errors import Problem
 from lrsearch.spec import PositiveInt, Spec
 from lrsearch.status import TrialStatus
-from lrsearch.training.plan import Checkpoint
-from lrsearch.training.trainer import StopReason, Trainer
+from lrsearch.training.plan import Checkpoint, Plan
+from lrsearch.training.trainer import Answer, Continue, Run, Segment, Stop, StopReason, Trainer
 
 
 class Limits(Spec):
@@ -53,8 +53,8 @@ class TrialRecord:
     arrays: dict[str, NDArray[np.float64]]
     stop_reason: StopReason
     stopped_at: int | None
-    metrics: dict[str, float] = field(default_factory=dict)
-    facts: dict[str, Any] = field(default_factory=dict)
+    metrics: dict[str, float] = field(default_factory=dict[str, float])
+    facts: dict[str, Any] = field(default_factory=dict[str, Any])
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +91,60 @@ class Context:
     on_trial: Callable[[TrialRecord], None]
     on_progress: Callable[[Progress], None] = lambda progress: None
     should_stop: Callable[[], StopReason | None] = lambda: None
-    checkpoints: Mapping[int, Checkpoint] = field(default_factory=dict)
+    checkpoints: Mapping[int, Checkpoint] = field(default_factory=dict[int, Checkpoint])
     on_checkpoint: Callable[[int, Callable[[], Checkpoint]], None] = lambda number, make: None
+
+
+def train_plans(plans: Mapping[int, Plan], context: Context) -> None:
+    """Train plans by trial number under the context: resume, progress, checkpoints, stops; a record for each."""
+    numbers = list(plans)
+    resumed = [
+        replace(plans[number], resume_from=context.checkpoints.get(number, plans[number].resume_from))
+        for number in numbers
+    ]
+    done = [0 if plan.resume_from is None else plan.resume_from.step for plan in resumed]
+    total = sum(plan.steps for plan in resumed)
+
+    def observe(index: int, segment: Segment) -> Answer:
+        done[index] = segment.first_step + len(segment.losses)
+        context.on_progress(Progress(sum(done), total))
+        context.on_checkpoint(numbers[index], segment.checkpoint)
+        reason = context.should_stop()
+        return Continue() if reason is None else Stop(reason)
+
+    runs = context.trainer.train(resumed, observe)
+    for number, plan, run in zip(numbers, resumed, runs, strict=True):
+        context.on_trial(record_of(number, plan, run))
+
+
+STATUS_OF: Mapping[StopReason, TrialStatus] = {
+    StopReason.COMPLETED: TrialStatus.COMPLETE,
+    StopReason.EARLY_STOPPED: TrialStatus.COMPLETE,
+    StopReason.DIVERGED: TrialStatus.DIVERGED,
+    StopReason.NON_FINITE: TrialStatus.DIVERGED,
+    StopReason.PRUNED: TrialStatus.PRUNED,
+    StopReason.CANCELLED: TrialStatus.CANCELLED,
+    StopReason.LIMIT: TrialStatus.CANCELLED,
+}
+"""How a trial ended, from why its run ended."""
+
+
+def record_of(number: int, plan: Plan, run: Run, setting: Mapping[str, Any] | None = None) -> TrialRecord:
+    """The record of a trial from its plan and its run."""
+    arrays = {"lrs": run.curve.lrs, "losses": run.curve.losses}
+    arrays |= {f"history/{name}": values for name, values in run.history.items()}
+    facts = {"engine": run.engine, "environment": dict(run.engine_facts), "seconds": dict(run.seconds)}
+    return TrialRecord(
+        number=number,
+        status=STATUS_OF[run.stop_reason],
+        seed=plan.seed,
+        setting=dict(setting or {}),
+        arrays=arrays,
+        stop_reason=run.stop_reason,
+        stopped_at=run.stopped_at,
+        metrics=dict(run.final),
+        facts=facts,
+    )
 
 
 class Experiment(Spec):
