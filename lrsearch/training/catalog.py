@@ -1,77 +1,168 @@
-"""Tables of optimizers, models and data sets: one row each, no Keras import. Builders are named, not imported."""
+"""The catalog: optimizers, models and data sets by name, and whether a model can be trained on data; no Keras import."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+import difflib
+import importlib
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
-from lrsearch.spec import Spec
+from pydantic import TypeAdapter
 
-Task = Literal["classification", "regression"]
+from lrsearch.errors import InvalidDocument, Problem
+from lrsearch.settings import Settings
+from lrsearch.spec import validate
+from lrsearch.training import plugins
+from lrsearch.training.optimizer_table import OPTIMIZERS, OptimizerRow
+from lrsearch.training.plan import DataSpec, ModelSpec
+from lrsearch.training.rows import DATASETS, MODELS, DatasetRow, ModelRow, Task
+
+__all__ = [
+    "DATASETS",
+    "MODELS",
+    "OPTIMIZERS",
+    "DatasetRow",
+    "ModelRow",
+    "OptimizerRow",
+    "Task",
+    "broken_plugins",
+    "check",
+    "datasets",
+    "models",
+    "optimizers",
+    "resolve",
+    "takes",
+]
 
 
-@dataclass(frozen=True, slots=True)
-class OptimizerRow:
-    """An optimizer of Keras.
+def optimizers() -> dict[str, OptimizerRow]:
+    """Name -> row of every optimizer."""
+    return dict(OPTIMIZERS)
 
-    Attributes:
-        name: what documents call it.
-        keras_class: name of the class in `keras.optimizers`.
-        default_lr: Keras' default rate; `paper_lr` the paper's, where it differs.
-        hyperparameters: name -> (default, least, greatest) of each one a document may set.
-        may_stack: proved equal to solo runs when stacked (engine.md 3).
-        cites: its source.
+
+def models() -> dict[str, ModelRow]:
+    """Name -> row of every model, those of installed packages (entry points `lrsearch.models`) included."""
+    return plugins.found("lrsearch.models", ModelRow, MODELS).rows
+
+
+def datasets() -> dict[str, DatasetRow]:
+    """Name -> row of every data set, those of installed packages (entry points `lrsearch.datasets`) included."""
+    return plugins.found("lrsearch.datasets", DatasetRow, DATASETS).rows
+
+
+def broken_plugins() -> list[Problem]:
+    """What is wrong with rows of installed packages that could not be used."""
+    found_models = plugins.found("lrsearch.models", ModelRow, MODELS)
+    return [*found_models.problems, *plugins.found("lrsearch.datasets", DatasetRow, DATASETS).problems]
+
+
+def resolve(place: str) -> Callable[..., Any]:
+    """The function a row names as "package.module:function"; imports its module."""
+    module, _, function = place.partition(":")
+    return getattr(importlib.import_module(module), function)
+
+
+def check(model: ModelSpec, data: DataSpec, *, settings: Settings | None = None) -> list[Problem]:
+    """Everything that keeps `model` from being trained on `data`; pointers are those of a job document.
+
+    Args:
+        model: the document's model.
+        data: the document's data.
+        settings: where to look for data and whether it may be downloaded; left out, read from the environment.
     """
-
-    name: str
-    keras_class: str
-    default_lr: float
-    hyperparameters: dict[str, tuple[float | bool | None, float | None, float | None]]
-    cites: str
-    paper_lr: float | None = None
-    fixed: dict[str, float | bool] | None = None
-    may_stack: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class ModelRow:
-    """A model that can be trained by name.
-
-    Attributes:
-        build: "package.module:function"; called as build(input_shape, outputs, task, **params) -> keras.Model, uncompiled.
-        input_rank: rank of one sample (1 tabular, 3 images).
-        least_shape: least size of each axis of a sample.
-        params: spec of the builder's parameters.
-    """
-
-    name: str
-    build: str
-    input_rank: int
-    least_shape: tuple[int, ...]
-    tasks: tuple[Task, ...]
-    description: str
-    cites: str
-    params: type[Spec] = Spec
+    model_row, data_row = models().get(model.name), datasets().get(data.name)
+    problems: list[Problem] = []
+    if model_row is None:
+        problems.append(_unknown("/model/name", "model", model.name, models()))
+    else:
+        problems += _param_problems(model_row, model.params)
+    if data_row is None:
+        problems.append(_unknown("/data/name", "data set", data.name, datasets()))
+    else:
+        problems += _absence(data_row, settings or Settings())
+    if model_row is not None and data_row is not None:
+        problems += _misfit(model_row, data_row)
+    return problems
 
 
-@dataclass(frozen=True, slots=True)
-class DatasetRow:
-    """A data set that can be trained on by name.
+def _unknown(pointer: str, noun: str, name: str, known: Iterable[str]) -> Problem:
+    names = sorted(known)
+    close = difflib.get_close_matches(name, names, n=1)
+    guess = f"Did you mean {close[0]!r}? " if close else ""
+    return Problem(
+        pointer, "unknown_name", name, f"There is no {noun} {name!r}.", f"{guess}Use one of {', '.join(names)}."
+    )
 
-    Attributes:
-        load: "package.module:function"; called as load() -> Dataset (training/keras/datasets).
-        locate: "package.module:function" that says without Keras whether the data is on this machine, or None: always.
-        sample_shape: shape of one sample.
-        outputs: number of classes, or of targets.
-    """
 
-    name: str
-    load: str
-    sample_shape: tuple[int, ...]
-    outputs: int
-    task: Task
-    train_size: int
-    test_size: int
-    description: str
-    cites: str
-    locate: str | None = None
+def _param_problems(row: ModelRow, params: Mapping[str, Any]) -> list[Problem]:
+    try:
+        validate(TypeAdapter(row.params), params)
+    except InvalidDocument as error:
+        return [
+            Problem(f"/model/params{found.pointer}", found.rule, found.value, found.message, found.action)
+            for found in error.problems
+        ]
+    return []
+
+
+def _misfit(model: ModelRow, data: DatasetRow) -> list[Problem]:
+    """Why the model cannot take samples or task of the data."""
+    problems: list[Problem] = []
+    if not _fits(model, data):
+        problems.append(
+            Problem(
+                "/model/name",
+                "input_shape",
+                model.name,
+                f"{model.name} takes samples of rank {model.input_rank} and at least the shape "
+                f"{_shape(model.least_shape)}; {data.name} has samples of the shape {_shape(data.sample_shape)}.",
+                _alternatives(model, data),
+            )
+        )
+    if data.task not in model.tasks:
+        problems.append(
+            Problem(
+                "/model/name",
+                "task",
+                model.name,
+                f"{model.name} is for {' or '.join(model.tasks)}; {data.name} is {data.task}.",
+                _alternatives(model, data),
+            )
+        )
+    return problems
+
+
+def _alternatives(model: ModelRow, data: DatasetRow) -> str:
+    """What to do next: the models that take this data."""
+    names = sorted(row.name for row in models().values() if row is not model and takes(row, data))
+    return f"Use a model that takes {data.name}: {', '.join(names)}." if names else "Use other data."
+
+
+def takes(model: ModelRow, data: DatasetRow) -> bool:
+    """Whether the model can be trained on the data, by shape and task."""
+    return data.task in model.tasks and _fits(model, data)
+
+
+def _fits(model: ModelRow, data: DatasetRow) -> bool:
+    return len(data.sample_shape) == model.input_rank and all(
+        size >= least for size, least in zip(data.sample_shape, model.least_shape, strict=True)
+    )
+
+
+def _shape(shape: tuple[int, ...]) -> str:
+    return " x ".join(str(size) for size in shape)
+
+
+def _absence(row: DatasetRow, settings: Settings) -> list[Problem]:
+    """Data that is not on this machine and may not be downloaded."""
+    if row.locate is None or settings.downloads != "never" or resolve(row.locate)(settings) is not None:
+        return []
+    return [
+        Problem(
+            "/data/name",
+            "data_unavailable",
+            row.name,
+            f"{row.name} is not on this machine, and LRSEARCH_DOWNLOADS=never forbids to download it.",
+            f"Get it with `{row.obtain}`, or allow downloads with LRSEARCH_DOWNLOADS=auto.",
+        )
+    ]

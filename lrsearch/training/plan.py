@@ -10,7 +10,20 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from lrsearch.curves import DivergenceRule
-from lrsearch.spec import Rate, Spec
+from lrsearch.spec import Spec
+from lrsearch.training.optimizer_specs import AnyOptimizer, OptimizerSpec
+
+__all__ = [
+    "AnyOptimizer",
+    "BuiltinData",
+    "BuiltinModel",
+    "Checkpoint",
+    "DataSpec",
+    "ModelSpec",
+    "OptimizerSpec",
+    "Plan",
+    "Validation",
+]
 
 
 class BuiltinModel(Spec):
@@ -33,21 +46,6 @@ class BuiltinData(Spec):
 
 ModelSpec = BuiltinModel
 DataSpec = BuiltinData
-
-
-class OptimizerSpec(Spec):
-    """An optimizer and its hyperparameters as flat fields: `{"kind": "sgd", "momentum": 0.9}`.
-
-    The members of `AnyOptimizer` are made from the rows of `catalog.OPTIMIZERS`; what is left out has Keras' default.
-    """
-
-    kind: str
-    learning_rate: Rate | None = None
-    """Constant rate for job kinds that train at one; a range test refuses it, since it sets the rate itself."""
-
-    def hyperparameters(self) -> dict[str, float | bool]:
-        """The hyperparameters that were given, without kind and learning rate."""
-        return self.model_dump(exclude={"kind", "learning_rate"}, exclude_none=True)
 
 
 @dataclass(frozen=True, slots=True)
