@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, Union
 
 from pydantic import Field, create_model, model_validator
 
@@ -76,5 +76,5 @@ SPECS: dict[str, type[OptimizerSpec]] = {name: _spec(row) for name, row in OPTIM
 if TYPE_CHECKING:
     AnyOptimizer = OptimizerSpec
 else:
-    AnyOptimizer = Annotated[tuple(SPECS.values()), Field(discriminator="kind")]
+    AnyOptimizer = Annotated[Union[tuple(SPECS.values())], Field(discriminator="kind")]  # noqa: UP007
     globals().update({spec.__name__: spec for spec in SPECS.values()})  # so that specs can be pickled
