@@ -1,1 +1,100 @@
-"""suggestions."""
+"""Suggestion rules: the curve of a range test in, a learning rate out, or the reason why there is none."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Final, Literal, get_args
+
+import numpy as np
+
+from lrsearch.curves import Curve
+from lrsearch.errors import InvalidDocument, Problem
+from lrsearch.suggestions.base import Suggestion, SuggestionRule, Verdict, nothing
+from lrsearch.suggestions.consensus import Consensus
+from lrsearch.suggestions.valley import Valley
+
+RuleName = Literal["consensus", "valley"]
+"""The kinds of `RULES`, for type checkers and request schemas."""
+
+RULES: Final[Mapping[RuleName, type[SuggestionRule]]] = {
+    "consensus": Consensus,
+    "valley": Valley,
+}
+"""Every suggestion rule by kind; a kind is the name of its file."""
+
+
+def suggest(curves: Curve | Sequence[Curve], rule: str = "consensus", optimizer: str | None = None) -> Suggestion:
+    """Read one range test, or several repeats of it, with a rule.
+
+    lr, min_lr and max_lr are medians in log lr over the repeats that gave a suggestion; `interval` is the range of the
+    repeats' own suggestions, None with fewer than two. The verdict is the one most repeats gave (a tie goes to
+    `suggestion`, then to the first seen); without a majority for `suggestion` there is no rate.
+
+    Args:
+        curves: one curve or its repeats; losses may be NaN or infinite.
+        rule: a kind of `RULES`.
+        optimizer: kind of the optimizer that measured the curves; only `consensus` looks at it.
+
+    Returns:
+        A suggestion; never an exception for a curve, whatever it holds.
+
+    Raises:
+        InvalidDocument: `rule` is not a kind of `RULES`.
+
+    Example:
+        >>> from lrsearch.curves import Curve, ramp_rates
+        >>> suggest(Curve(ramp_rates(1e-7, 10.0, 100), [2.3] * 100)).verdict.value
+        'flat'
+    """
+    reader = _rule(rule, optimizer)
+    answers = [reader.read(curve) for curve in ([curves] if isinstance(curves, Curve) else curves)]
+    if not answers:
+        return nothing(
+            Verdict.TOO_FEW_POINTS, "There is no curve to read: run the range test with at least one repeat."
+        )
+    return answers[0] if len(answers) == 1 else _combined(answers)
+
+
+def _rule(rule: str, optimizer: str | None) -> SuggestionRule:
+    if rule == "consensus":
+        return Consensus(optimizer)
+    for kind, member in RULES.items():
+        if kind == rule:
+            return member()
+    kinds = ", ".join(get_args(RuleName))
+    raise InvalidDocument(
+        [Problem("/rule", "known_rule", rule, f"There is no suggestion rule {rule!r}.", f"Use one of {kinds}.")]
+    )
+
+
+def _combined(answers: Sequence[Suggestion]) -> Suggestion:
+    """The verdict of most repeats, the median of their rates."""
+    given = [answer for answer in answers if answer.lr is not None]
+    counts = Counter(answer.verdict for answer in answers)
+    verdict = max(counts, key=lambda kind: (counts[kind], kind is Verdict.SUGGESTION))
+    first = next(answer for answer in answers if answer.verdict is verdict)
+    said = f"{counts[verdict]} of {len(answers)} repeats"
+    interval = _range([answer.lr for answer in given])
+    if verdict is not Verdict.SUGGESTION:
+        return replace(first, why=f"{said}: {first.why}", interval=interval)
+    return Suggestion(
+        lr=_median([answer.lr for answer in given]),
+        min_lr=_median([answer.min_lr for answer in given]),
+        max_lr=_median([answer.max_lr for answer in given]),
+        verdict=verdict,
+        why=f"Median of {said}; the first says: {first.why}",
+        interval=interval,
+    )
+
+
+def _range(rates: Sequence[float | None]) -> tuple[float, float] | None:
+    known = [rate for rate in rates if rate is not None]
+    return (min(known), max(known)) if len(known) > 1 else None
+
+
+def _median(rates: Sequence[float | None]) -> float | None:
+    """Median in log lr of the rates that are known."""
+    known = [rate for rate in rates if rate is not None]
+    return float(10.0 ** np.median(np.log10(known))) if known else None

@@ -1,13 +1,16 @@
-"""What every suggestion rule takes and answers."""
+"""What every suggestion rule takes and answers, and the reading of a curve that all rules share."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import ClassVar
+from typing import ClassVar, Final
 
-from lrsearch.curves import Curve
+import numpy as np
+from numpy.typing import NDArray
+
+from lrsearch.curves import ROUNDING, Curve, Floats, Smoothed, smoothing
 
 
 class Verdict(StrEnum):
@@ -41,12 +44,168 @@ class Suggestion:
     interval: tuple[float, float] | None = None
 
 
+MIN_POINTS: Final = 8
+"""Fewest different rates with a finite loss that can be read; a range test has at least 10 steps."""
+WIDTHS: Final = (0.2, 0.4, 0.8)
+"""Kernel widths in decades, tried in turn until the fall of the loss stands out of the noise."""
+SIGNIFICANT: Final = 6.0
+"""A fall counts when it exceeds this many standard deviations of the smoothed difference; calibrated on pure noise, see
+benchmarks/bias.py."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reading:
+    """The part of a smoothed curve before it diverges, and the fall of the loss in it.
+
+    Attributes:
+        x, y, slope: shape (m,): log10 lr, smoothed loss, d loss / d log10 lr, up to the point of divergence.
+        top, bottom: indices of the greatest loss before the least one, and of the least one.
+        noise: standard deviation of the difference of the smoothed losses at top and bottom.
+        raw_noise: standard deviation of the batch losses around the smoothed curve.
+    """
+
+    x: Floats
+    y: Floats
+    slope: Floats
+    top: int
+    bottom: int
+    noise: float
+    raw_noise: float
+
+    @property
+    def drop(self) -> float:
+        """Greatest smoothed loss before the minimum, less the minimum; >= 0."""
+        return float(self.y[self.top] - self.y[self.bottom])
+
+    def falls_to(self, share: float) -> float:
+        """log10 lr where the loss, from the top on, first falls to minimum + share * drop; 0 <= share <= 1."""
+        part = slice(self.top, self.bottom + 1)
+        return crossing(self.x[part], self.y[part], float(self.y[self.bottom] + share * self.drop))
+
+    def leaves(self, share: float) -> float:
+        """log10 lr where the loss, before the minimum, is last at minimum + share * drop; 0 <= share <= 1."""
+        part = slice(self.bottom, None if self.top == 0 else self.top - 1, -1)
+        return crossing(self.x[part], -self.y[part], -float(self.y[self.bottom] + share * self.drop))
+
+
+def crossing(x: Floats, y: Floats, level: float) -> float:
+    """Where a curve that starts at or above a level first reaches it, by linear interpolation; its end if never."""
+    below = np.flatnonzero(y <= level)
+    if below.size == 0:
+        return float(x[-1])
+    i = int(below[0])
+    if i == 0:
+        return float(x[0])
+    share = (y[i - 1] - level) / (y[i - 1] - y[i])
+    return float(x[i - 1] + share * (x[i] - x[i - 1]))
+
+
 class SuggestionRule(ABC):
     """Reads the curve of a range test and answers with a learning rate, or with a reason why it has none."""
 
     kind: ClassVar[str]
     cites: ClassVar[tuple[str, ...]] = ()
 
-    @abstractmethod
     def read(self, curve: Curve) -> Suggestion:
         """Answer for one curve. Never raises on a curve."""
+        reading = read(curve)
+        return reading if isinstance(reading, Suggestion) else self.choose(reading)
+
+    @abstractmethod
+    def choose(self, reading: Reading) -> Suggestion:
+        """Answer for a curve whose loss falls clearly and then stops falling."""
+
+
+def nothing(verdict: Verdict, why: str) -> Suggestion:
+    """The answer without a rate."""
+    return Suggestion(None, None, None, verdict, why)
+
+
+def rate(log_lr: float, why: str, bounds: tuple[float, float] | None = None) -> Suggestion:
+    """The answer with a rate, from log10 values."""
+    low, high = (None, None) if bounds is None else (10.0 ** bounds[0], 10.0 ** bounds[1])
+    return Suggestion(10.0**log_lr, low, high, Verdict.SUGGESTION, why)
+
+
+def read(curve: Curve) -> Reading | Suggestion:
+    """Smooth a curve and find the fall of its loss, or say why there is none to read."""
+    smoothed = smoothing(curve, WIDTHS[0])
+    if len(smoothed.x) < MIN_POINTS:
+        return _too_short(curve, len(smoothed.x))
+    for width in WIDTHS:
+        reading = _before_divergence(smoothing(curve, width))
+        if _is_significant(reading):
+            return _still_falling(reading) if _is_open(curve, reading) else reading
+    return _no_fall(curve, smoothed)
+
+
+def _too_short(curve: Curve, points: int) -> Suggestion:
+    bad = np.flatnonzero(~np.isfinite(curve.losses))
+    if bad.size:
+        return nothing(
+            Verdict.NON_FINITE,
+            f"The loss is not finite at step {bad[0]}, after {points} readable points: lower start_lr, or check the "
+            "data and the loss for NaN.",
+        )
+    return nothing(
+        Verdict.TOO_FEW_POINTS,
+        f"There are {points} different rates with a loss, and at least {MIN_POINTS} are needed: use more steps.",
+    )
+
+
+def _before_divergence(smoothed: Smoothed) -> Reading:
+    """The reading up to the first point within a quarter of the cap: what follows a divergence says nothing."""
+    over = _diverged(smoothed)
+    end = int(over[0]) + 1 if over.size else len(smoothed.x)
+    y = smoothed.y[:end]
+    bottom = int(np.argmin(y))
+    top = int(np.argmax(y[: bottom + 1]))
+    noise = float(np.hypot(smoothed.deviation[top], smoothed.deviation[bottom]))
+    return Reading(smoothed.x[:end], y, smoothed.slope[:end], top, bottom, noise, smoothed.noise)
+
+
+def _diverged(smoothed: Smoothed) -> NDArray[np.intp]:
+    """Indices where the smoothed loss is within a quarter of the cap."""
+    best = float(np.min(smoothed.y))
+    limit = best + max(0.75 * (smoothed.cap - best), 100.0 * ROUNDING * float(np.max(np.abs(smoothed.y))))
+    return np.flatnonzero(smoothed.y > limit)
+
+
+def _is_significant(reading: Reading) -> bool:
+    rounding = ROUNDING * float(np.max(np.abs(reading.y)))
+    return reading.drop > max(SIGNIFICANT * reading.noise, 100.0 * rounding)
+
+
+def _is_open(curve: Curve, reading: Reading) -> bool:
+    """Whether the ramp ended while the loss fell: the last half decade falls half as steeply as the whole descent."""
+    if not bool(np.isfinite(curve.losses).all()) or reading.bottom < len(reading.x) - 2:
+        return False
+    start, end = reading.falls_to(0.95), float(reading.x[-1])
+    tail = min(0.5, 0.25 * (end - start))
+    last_fall = float(np.interp(end - tail, reading.x, reading.y)) - float(reading.y[-1])
+    return last_fall / tail > 0.5 * 0.95 * reading.drop / (end - start)
+
+
+def _still_falling(reading: Reading) -> Suggestion:
+    return nothing(
+        Verdict.MONOTONE,
+        f"The loss still falls at {10.0 ** reading.x[-1]:.2g}, the highest rate tested: raise end_lr.",
+    )
+
+
+def _no_fall(curve: Curve, smoothed: Smoothed) -> Suggestion:
+    """Flat, or rising from the start on."""
+    rise = float(np.max(smoothed.y) - smoothed.y[0])
+    noise = float(np.max(smoothed.deviation)) * 2.0**0.5
+    rounding = 100.0 * ROUNDING * float(np.max(np.abs(smoothed.y)))
+    is_cut = not bool(np.isfinite(curve.losses).all())
+    if is_cut or _diverged(smoothed).size or rise > max(SIGNIFICANT * noise, rounding):
+        return nothing(
+            Verdict.DIVERGED_AT_ONCE,
+            f"The loss rises without having fallen first, from {10.0 ** smoothed.x[0]:.2g} on: lower start_lr by two decades.",
+        )
+    return nothing(
+        Verdict.FLAT,
+        "The loss does not fall by more than its noise at any rate: raise end_lr, use more steps, a larger batch, or "
+        "check that the model can learn from the data.",
+    )
