@@ -153,7 +153,7 @@ class Experiment(Spec):
     schema_version: Annotated[Literal[1], Field(alias="schema")] = 1
     """Version of the document's shape."""
     limits: Limits = Limits()
-    labels: dict[str, str] = {}
+    labels: dict[str, str] = Field(default_factory=dict[str, str])
     """Free text of the user, filterable."""
 
     def problems(self) -> list[Problem]:

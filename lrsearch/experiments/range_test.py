@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
-from typing_extensions import Self
 
 from lrsearch.curves import Curve, DivergenceRule, Ramp, band, ramp_rates, smooth
 from lrsearch.errors import Problem
@@ -143,7 +142,8 @@ class RangeTest(Experiment):
             "verdict": chosen.verdict.value,
             "suggestion": _answer(self.rule, chosen) | {"interval": chosen.interval and list(chosen.interval)},
             "rules": [
-                _answer(rule, answer) | {"verdict": answer.verdict.value, "interval": answer.interval and list(answer.interval)}
+                _answer(rule, answer)
+                | {"verdict": answer.verdict.value, "interval": answer.interval and list(answer.interval)}
                 for rule, answer in answers.items()
             ],
             "curves": [_curve(record, curve) for record, curve in zip(records, curves, strict=True)],
@@ -197,9 +197,7 @@ def _seconds(records: Sequence[TrialRecord]) -> dict[str, float]:
 def _loss_plot(document: RangeTest, result: Mapping[str, Any]) -> PlotSpec:
     rows: list[Mapping[str, Any]] = result["curves"]
     curves = [Curve(row["lrs"], _floats(row["losses"])) for row in rows]
-    lines = [
-        Line(f"batch loss, seed {row['seed']}", row["lrs"], _floats(row["losses"]), "raw") for row in rows
-    ]
+    lines = [Line(f"batch loss, seed {row['seed']}", row["lrs"], _floats(row["losses"]), "raw") for row in rows]
     bands: list[Band] = []
     if any(len(curve) for curve in curves):
         middle = band(curves)

@@ -54,7 +54,11 @@ def _transparent(color: str, alpha: float) -> str:
 def _layout(plot: PlotSpec, palette: Palette) -> dict[str, Any]:
     limits = y_range(plot)
     axis = {"gridcolor": palette.grid, "zeroline": False, "color": palette.ink}
-    x_axis = axis | {"title": {"text": plot.x_label}, "type": "log" if plot.x_log else "linear", "exponentformat": "power"}
+    x_axis = axis | {
+        "title": {"text": plot.x_label},
+        "type": "log" if plot.x_log else "linear",
+        "exponentformat": "power",
+    }
     y_axis = axis | {"title": {"text": plot.y_label}, "type": "log" if plot.y_log else "linear"}
     return {
         "title": {"text": plot.title, "font": {"size": 15}},
