@@ -11,7 +11,7 @@ from lrsearch.experiments.base import PlotSpec
 
 MARGIN = 0.08
 """Free space above and below, as a share of the range."""
-REACH = 3.0
+REACH = 1.5
 """How far above the third quartile the axis may reach, in distances from the 5th percentile to that quartile."""
 
 
