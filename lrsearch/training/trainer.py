@@ -58,6 +58,13 @@ class Stop:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class SetRates:
+    """Go on with other rates, as controllers do: shape (remaining updates,), float64."""
+
+    rates: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Probe:
     """Run a range test from here with the given rates, then go on from here; `answer` receives its curve and returns the rates of the remaining updates."""
 
@@ -65,7 +72,7 @@ class Probe:
     answer: Callable[[Curve], NDArray[np.float64]]
 
 
-Answer = Continue | Stop | Probe
+Answer = Continue | Stop | SetRates | Probe
 Observer = Callable[[int, Segment], Answer]
 """Called between chunks with (index of the plan, segment)."""
 
