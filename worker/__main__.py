@@ -1,0 +1,61 @@
+"""`python -m worker`: a Celery worker with one prefork child, which trains."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from typing import Final
+
+import psutil
+
+from lrsearch import queue
+from lrsearch.errors import Misconfigured
+from lrsearch.settings import Settings
+from worker import device, logs, tasks
+
+PACKS_PER_CHILD: Final = 200
+"""A child is replaced after so many packs: Keras leaks a little across models."""
+CHILD_MEMORY_SHARE: Final = 0.5
+"""A child whose peak memory exceeded this share of the machine's is replaced after its pack."""
+WARM_UP_SECONDS: Final = 300.0
+"""How long a child may take to import TensorFlow; Celery's own default, 4 s, would kill it."""
+BROKER_PATIENCE_SECONDS: Final = 5.0
+"""How long the broker may take to answer the worker before it reconnects."""
+
+
+def main() -> int:
+    """The worker's process; ends on SIGTERM (after the pack at work) or SIGQUIT (at once)."""
+    settings = Settings()
+    logs.configure(settings)
+    try:
+        if settings.redis_url is None:
+            raise Misconfigured("REDIS_URL is not set: the worker needs the broker; set it, or use `lrsearch up`.")
+        queue.configure(settings.redis_url, patience_seconds=BROKER_PATIENCE_SECONDS)
+        device.prepare(settings, os.environ)
+    except Misconfigured as error:
+        print(error, file=sys.stderr)
+        return 2
+    queue.app.conf.update(  # pyright: ignore[reportAttributeAccessIssue] - celery has no types
+        worker_proc_alive_timeout=WARM_UP_SECONDS,
+        worker_max_tasks_per_child=PACKS_PER_CHILD,
+        worker_max_memory_per_child=int(psutil.virtual_memory().total * CHILD_MEMORY_SHARE / 1024),
+    )
+    tasks.install(queue.app, settings)
+    queue.app.worker_main(
+        [
+            "worker",
+            "--pool=prefork",
+            "--concurrency=1",
+            f"--hostname=lrsearch-{os.getpid()}@{socket.gethostname()}",
+            "--without-gossip",
+            "--without-mingle",
+            "--without-heartbeat",
+            f"--loglevel={settings.log_level}",
+        ]
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

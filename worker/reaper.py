@@ -1,0 +1,77 @@
+"""Brings lost work back: `python -m worker.reaper` re-queues expired packs and sends lost messages again."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from typing import Final
+
+import structlog
+
+from lrsearch import jobs, queue
+from lrsearch.db import Database
+from lrsearch.errors import Misconfigured, Unavailable
+from lrsearch.settings import Settings
+from worker import logs
+
+LONGEST_PAUSE_SECONDS: Final = 30.0
+"""Longest wait between two looks while the database or the broker is away."""
+
+log = structlog.get_logger(__name__)
+
+
+def look(db: Database, settings: Settings) -> int:
+    """One look: expired leases are re-queued, what no message will fetch is sent.
+
+    Returns:
+        Number of messages sent.
+
+    Raises:
+        Unavailable: the database or the broker is away; nothing is marked as sent that was not.
+    """
+    due = jobs.reap(db, resend_seconds=settings.resend_seconds, max_attempts=settings.max_attempts)
+    if not due:
+        return 0
+    waiting = set(queue.waiting())
+    missing = [pack_id for pack_id in due if pack_id not in waiting]
+    queue.enqueue(missing)
+    # Those whose message still waits behind a long job count as sent too: another copy would only fill the broker.
+    jobs.mark_sent(db, due)
+    if missing:
+        log.info("packs sent again", pack_ids=missing)
+    return len(missing)
+
+
+def run(db: Database, settings: Settings, stopped: threading.Event) -> None:
+    """Look every `settings.reap_seconds` until `stopped`; wait longer, up to 30 s, while a server is away."""
+    pause = settings.reap_seconds
+    while not stopped.wait(pause):
+        try:
+            look(db, settings)
+            pause = settings.reap_seconds
+        except Unavailable as error:
+            pause = min(max(pause * 2, 1.0), LONGEST_PAUSE_SECONDS)
+            log.warning("a server is away", error=str(error), next_look_in_seconds=pause)
+
+
+def main() -> int:
+    """The reaper's process; ends on SIGTERM or SIGINT."""
+    settings = Settings()
+    logs.configure(settings)
+    stopped = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda _number, _frame: stopped.set())
+    try:
+        if settings.redis_url is None:
+            raise Misconfigured("REDIS_URL is not set: the reaper needs the broker; set it, or use `lrsearch up`.")
+        queue.configure(settings.redis_url)
+        run(Database(settings.resolved_database_url()), settings, stopped)
+    except Misconfigured as error:
+        print(error, file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

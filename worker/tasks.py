@@ -1,0 +1,89 @@
+"""The Celery side of a worker: the one task, and what a prefork child does right after the fork."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from dataclasses import dataclass
+
+import structlog
+from celery import Celery, signals
+
+from lrsearch import queue
+from lrsearch.artifacts import ArtifactStore
+from lrsearch.db import Database
+from lrsearch.settings import Settings
+from worker import device, logs, tether
+from worker.presence import Presence
+from worker.runtime import Runtime
+
+FAILED_START_SECONDS = 5.0
+"""Pause before a child that cannot start ends: its parent starts the next one at once."""
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class Child:
+    """A prefork child: warms up once, then runs packs until it is recycled."""
+
+    runtime: Runtime
+    presence: Presence
+
+    def run(self, pack_id: str) -> None:
+        """Run one pack and show it in the worker's row meanwhile."""
+        self.presence.say("busy", pack_id=pack_id)
+        try:
+            self.runtime.run(pack_id)
+        finally:
+            self.presence.say("idle")
+
+
+def install(app: Celery, settings: Settings) -> None:
+    """Register the task and the fork hook on `app`; called in the parent, which loads nothing heavy."""
+    child: list[Child] = []
+    parent = os.getpid()
+
+    @signals.setup_logging.connect(weak=False)
+    def set_up_logging(**_: object) -> None:
+        logs.configure(settings)
+
+    @signals.worker_process_init.connect(weak=False)
+    def warm_up(**_: object) -> None:
+        tether.die_with_parent(parent, signal.SIGKILL)
+        try:
+            child.append(start_child(settings))
+        except BaseException:  # Celery would log it and go on with a child that can do nothing
+            log.exception("the worker's child cannot start")
+            time.sleep(FAILED_START_SECONDS)
+            sys.stderr.flush()
+            os._exit(1)
+
+    @app.task(name=queue.RUN_PACK, ignore_result=True)
+    def run(pack_id: str) -> None:
+        child[0].run(pack_id)
+
+
+def start_child(settings: Settings) -> Child:
+    """Open the database, say "warming up", load the trainer, say "idle".
+
+    Raises:
+        Misconfigured: TensorFlow is not installed.
+    """
+    started = time.monotonic()
+    db = Database(settings.resolved_database_url())
+    presence = Presence(db, device.expected())
+    presence.start()
+    trainer, device_name = device.load_trainer(settings)
+    runtime = Runtime(
+        db=db,
+        artifacts=ArtifactStore(settings.resolved_artifacts_dir()),
+        trainer=trainer,
+        settings=settings,
+        worker_id=presence.worker_id,
+    )
+    presence.say("idle", device=device_name)
+    log.info("warm", trainer=trainer.name, device=device_name, seconds=round(time.monotonic() - started, 3))
+    return Child(runtime, presence)
