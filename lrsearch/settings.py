@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import quote, urlsplit
 
 from pydantic import AliasChoices, Field
+from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from lrsearch.errors import Misconfigured
 
 
 class Settings(BaseSettings):
@@ -30,6 +34,9 @@ class Settings(BaseSettings):
         default=None, validation_alias=AliasChoices("DATABASE_URL", "LRSEARCH_DATABASE_URL")
     )
     """SQLAlchemy URL, `postgresql://...`; left out, SQLite under `home`. Variable: DATABASE_URL."""
+
+    database_password_file: Path | None = None
+    """File with the password of `database_url`, which then names a user and no password: keeps it out of the environment."""
 
     redis_url: str | None = Field(default=None, validation_alias=AliasChoices("REDIS_URL", "LRSEARCH_REDIS_URL"))
     """`redis://...` of the broker; left out, the embedded service starts its own. Variable: REDIS_URL."""
@@ -77,8 +84,16 @@ class Settings(BaseSettings):
     """`auto` writes JSON unless a person's terminal is attached."""
 
     def resolved_database_url(self) -> str:
-        """The database to use: the one set, else SQLite under `home`."""
-        return self.database_url or f"sqlite:///{(self.home / 'lrsearch.db').resolve()}"
+        """The database to use: the one set, with the password from its file; else SQLite under `home`.
+
+        Raises:
+            Misconfigured: the password file cannot be read, is empty, or does not fit the URL.
+        """
+        if self.database_url is None:
+            return f"sqlite:///{(self.home / 'lrsearch.db').resolve()}"
+        if self.database_password_file is None:
+            return self.database_url
+        return _with_password(self.database_url, _password_in(self.database_password_file))
 
     def resolved_artifacts_dir(self) -> Path:
         """The artifact store's folder: the one set, else below `home`."""
@@ -94,3 +109,38 @@ def service_root() -> Path:
     package = Path(__file__).resolve().parent
     installed = package / "_service"
     return installed if installed.is_dir() else package.parent
+
+
+def variables() -> dict[str, FieldInfo]:
+    """Every environment variable that is read, with its field: the source of the table in docs/operate.md."""
+    return {_variable(name, field): field for name, field in Settings.model_fields.items()}
+
+
+def _variable(name: str, field: FieldInfo) -> str:
+    if isinstance(field.validation_alias, AliasChoices):
+        return str(field.validation_alias.choices[0])
+    return f"LRSEARCH_{name.upper()}"
+
+
+def _password_in(path: Path) -> str:
+    remedy = "write the password into it, or unset LRSEARCH_DATABASE_PASSWORD_FILE."
+    try:
+        password = path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not text"
+        raise Misconfigured(f"The database password file {path} cannot be read ({reason}); {remedy}") from None
+    if not password:
+        raise Misconfigured(f"The database password file {path} is empty; {remedy}")
+    return password
+
+
+def _with_password(url: str, password: str) -> str:
+    """`scheme://user@rest` -> `scheme://user:password@rest`."""
+    authority = urlsplit(url).netloc
+    user, at, place = authority.rpartition("@")
+    if not at or not user or ":" in user:
+        raise Misconfigured(
+            "DATABASE_URL must name a user and no password when LRSEARCH_DATABASE_PASSWORD_FILE is set: "
+            "postgresql://user@host/name."
+        )
+    return url.replace(authority, f"{user}:{quote(password, safe='')}@{place}", 1)
