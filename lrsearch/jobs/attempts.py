@@ -1,0 +1,304 @@
+"""The verbs of a worker: claim a pack, show signs of life, record trials, end the attempt."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from lrsearch.db import Database
+from lrsearch.db.repository import job_rows, pack_rows, trial_rows
+from lrsearch.errors import LostLease
+from lrsearch.experiments.base import TrialRecord
+from lrsearch.jobs.closing import (
+    Experiments,
+    close_failed,
+    close_if_done,
+    error_value,
+)
+from lrsearch.jobs.views import Claim, Orders
+from lrsearch.status import FINAL, JobStatus
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from lrsearch.db.models import Job, Pack
+
+
+def claim(
+    db: Database,
+    pack_id: str,
+    *,
+    worker_id: str,
+    lease_seconds: float,
+    max_attempts: int,
+    experiments: Experiments | None = None,
+) -> Claim | None:
+    """Take a queued pack, or None when somebody has it or it is over.
+
+    A job whose wall-clock limit passed, or whose pack has no attempts left, fails here.
+    """
+    with db.session() as session:
+        pack = pack_rows.one(session, pack_id)
+        if pack is None or pack.status != JobStatus.QUEUED:
+            return None  # the fate of every message that came twice: answered without a write
+        job = job_rows.lock(session, pack.job_id)
+        if job is None or job.status in FINAL:
+            return None
+        left = _wall_seconds_left(session, job)
+        if left <= 0:
+            close_failed(session, job, limit_error(job), experiments)
+            return None
+        if pack.stale_attempts >= max_attempts:
+            close_failed(session, job, exhausted(pack, pack.stale_attempts), experiments)
+            return None
+        return _take(
+            session,
+            job,
+            pack,
+            worker_id=worker_id,
+            lease_seconds=lease_seconds,
+            wall_seconds_left=left,
+            max_attempts=max_attempts,
+        )
+
+
+def _take(session: Session, job: Job, pack: Pack, *, worker_id: str, lease_seconds: float, **left: Any) -> Claim | None:
+    recorded = trial_rows.numbers(session, job.job_id)
+    open_trials = [number for number in pack.trials if number not in recorded]
+    base = pack.progress_total * (1 - len(open_trials) / max(len(pack.trials), 1))
+    token = uuid.uuid4().hex
+    if not pack_rows.take(
+        session, pack.pack_id, token=token, worker_id=worker_id, lease_seconds=lease_seconds, base=base
+    ):
+        return None
+    if job.status == JobStatus.QUEUED:
+        started_at = job.started_at or job_rows.now(session)
+        job_rows.move(session, job, JobStatus.RUNNING, started_at=started_at)
+    return Claim(
+        pack_id=pack.pack_id,
+        job_id=job.job_id,
+        token=token,
+        attempt=pack.attempt + 1,
+        document=job.document,
+        trials=open_trials,
+        checkpoints=pack_rows.checkpoints(session, pack.pack_id),
+        **left,
+    )
+
+
+def _wall_seconds_left(session: Session, job: Job) -> float:
+    if job.started_at is None:
+        return job.wall_seconds
+    return job.wall_seconds - (job_rows.now(session) - job.started_at).total_seconds()
+
+
+def limit_error(job: Job) -> dict[str, Any]:
+    """The error of a job that used up its time."""
+    message = f"The job ran longer than limits.wall_seconds = {job.wall_seconds:g}; raise the limit or ask for less."
+    return error_value("limit_wall_seconds", message, None)
+
+
+def exhausted(pack: Pack, attempts: int) -> dict[str, Any]:
+    """The error of a pack that failed too often."""
+    last: dict[str, Any] = pack.errors[-1] if pack.errors else error_value("unknown", "no error was recorded", None)
+    message = f"{attempts} attempts in a row made no progress; the last one ended with: {last['message']}"
+    return error_value(last["type"], message, last["traceback"])
+
+
+def orders(db: Database, claim: Claim) -> Orders:
+    """Ask, without a write, whether the job was cancelled: cheap enough for every second.
+
+    Raises:
+        LostLease: the pack is no longer this attempt's.
+    """
+    with db.session() as session:
+        pack = pack_rows.one(session, claim.pack_id)
+        job = job_rows.one(session, claim.job_id, with_result=False)
+        if pack is None or job is None or pack.token != claim.token:
+            raise _lost(claim)
+        return Orders(should_cancel=job.cancel_requested_at is not None)
+
+
+def renew(db: Database, claim: Claim, *, lease_seconds: float, done: int, total: int) -> Orders:
+    """Show a sign of life: prolong the lease, and report updates `done` of the `total` this attempt has to do.
+
+    Raises:
+        LostLease: the pack is no longer this attempt's.
+    """
+    with db.session() as session:
+        job, pack = _hold(session, claim, lease_until=pack_rows.lease(lease_seconds))
+        base, before = pack.progress_base, pack.progress_done
+        whole = base + total if total > 0 else pack.progress_total
+        pack_rows.held(session, claim.pack_id, claim.token, progress_done=base + done, progress_total=whole)
+        if _per_mille(base + done, whole) != _per_mille(before, pack.progress_total):
+            _, done_now, total_now = pack_rows.totals(session, [job.job_id])[job.job_id]
+            job_rows.add_event(session, job.job_id, "progress", {"done": round(done_now), "total": round(total_now)})
+        return Orders(should_cancel=job.cancel_requested_at is not None)
+
+
+def _per_mille(done: float, total: float) -> int:
+    """Progress in steps that bound the number of events of a pack."""
+    return int(1000 * done / total) if total > 0 else 0
+
+
+def record(db: Database, claim: Claim, record: TrialRecord) -> None:
+    """Store a finished trial; a second record of its number is ignored.
+
+    Raises:
+        LostLease: the pack is no longer this attempt's.
+    """
+    record_many(db, claim, [record])
+
+
+def record_many(db: Database, claim: Claim, records: Sequence[TrialRecord]) -> None:
+    """Store finished trials in one transaction; numbers that are stored already are ignored.
+
+    Raises:
+        LostLease: the pack is no longer this attempt's.
+    """
+    with db.session() as session:
+        job, pack = _hold(session, claim, has_progressed=True)
+        known = trial_rows.recorded(session, job.job_id, [item.number for item in records])
+        new = list({item.number: item for item in records if item.number not in known}.values())
+        if not new:
+            return
+        trial_rows.add(session, new, job_id=job.job_id, pack_id=pack.pack_id, attempt=pack.attempt)
+        pack_rows.drop_checkpoints(session, [pack.pack_id], [item.number for item in new])
+        job_rows.add_events(session, job.job_id, "trial", [_trial_event(item) for item in new])
+
+
+def _trial_event(record: TrialRecord) -> dict[str, Any]:
+    return {
+        "number": record.number,
+        "status": record.status,
+        "seed": record.seed,
+        "stop_reason": record.stop_reason,
+        "stopped_at": record.stopped_at,
+        "metrics": record.metrics,
+    }
+
+
+def record_checkpoint(db: Database, claim: Claim, trial: int, artifact: str) -> None:
+    """Note the artifact a later attempt goes on from; the older one becomes garbage (`unused_artifacts`).
+
+    Raises:
+        LostLease: the pack is no longer this attempt's.
+    """
+    with db.session() as session:
+        _hold(session, claim)
+        if pack_rows.checkpoints(session, claim.pack_id).get(trial) == artifact:
+            return  # the training stands where the last attempt stood: no progress
+        pack_rows.held(session, claim.pack_id, claim.token, has_progressed=True)
+        pack_rows.set_checkpoint(session, claim.pack_id, trial, artifact)
+
+
+def finish(db: Database, claim: Claim, *, experiments: Experiments | None = None) -> bool:
+    """End a pack whose trials are all recorded; the last one concludes the job. True if it closed the job.
+
+    The job's row is locked first, so of two last packs exactly one sees that none is left. What `conclude` raises
+    passes, and the pack stays claimed.
+
+    Raises:
+        LostLease: the pack is no longer this attempt's.
+    """
+    with db.session() as session:
+        job, pack = _hold(session, claim)
+        pack_rows.end(session, pack, JobStatus.SUCCEEDED, progress_done=pack.progress_total)
+        return close_if_done(session, job, experiments)
+
+
+def fail(
+    db: Database,
+    claim: Claim,
+    *,
+    error_type: str,
+    message: str,
+    traceback: str | None = None,
+    experiments: Experiments | None = None,
+) -> None:
+    """End the job as failed, at once: no other attempt would fare better. What was recorded is kept.
+
+    Raises:
+        LostLease: the pack is no longer this attempt's.
+    """
+    with db.session() as session:
+        job, pack = _hold(session, claim)
+        error = error_value(error_type, message, traceback, pack)
+        pack_rows.end(session, pack, JobStatus.FAILED, errors=[*pack.errors, error])
+        close_failed(session, job, error_value(error_type, message, traceback), experiments)
+
+
+def give_up_attempt(
+    db: Database,
+    claim: Claim,
+    *,
+    error_type: str,
+    message: str,
+    traceback: str | None = None,
+    experiments: Experiments | None = None,
+) -> bool:
+    """End an attempt by a fault; True when the pack is queued again, False when it was its last.
+
+    Raises:
+        LostLease: the pack is no longer this attempt's.
+    """
+    with db.session() as session:
+        job, pack = _hold(session, claim)
+        error = error_value(error_type, message, traceback, pack)
+        return end_attempt(session, job, pack, error, max_attempts=claim.max_attempts, experiments=experiments)
+
+
+def end_attempt(
+    session: Session,
+    job: Job,
+    pack: Pack,
+    error: dict[str, Any],
+    *,
+    max_attempts: int,
+    experiments: Experiments | None,
+) -> bool:
+    """Queue a failed attempt's pack again, or fail its job after too many without progress, or obey a cancellation."""
+    stale = 0 if pack.has_progressed else pack.stale_attempts + 1
+    kept = {"errors": [*pack.errors, error], "stale_attempts": stale}
+    if job.cancel_requested_at is not None:
+        pack_rows.end(session, pack, JobStatus.CANCELLED, **kept)
+        close_if_done(session, job, experiments)
+        return False
+    if stale >= max_attempts:
+        pack_rows.end(session, pack, JobStatus.FAILED, **kept)
+        ended = pack_rows.one(session, pack.pack_id) or pack
+        close_failed(session, job, exhausted(ended, stale), experiments)
+        return False
+    pack_rows.end(session, pack, JobStatus.QUEUED, **kept)
+    if JobStatus.RUNNING not in pack_rows.statuses(session, job.job_id):
+        job_rows.move(session, job, JobStatus.QUEUED)
+    return True
+
+
+def close_cancelled(db: Database, claim: Claim, *, experiments: Experiments | None = None) -> None:
+    """The worker obeyed a cancellation: its pack is over, and the last one closes the job with its partial result.
+
+    Raises:
+        LostLease: the pack is no longer this attempt's.
+    """
+    with db.session() as session:
+        job, pack = _hold(session, claim)
+        pack_rows.end(session, pack, JobStatus.CANCELLED)
+        close_if_done(session, job, experiments)
+
+
+def _hold(session: Session, claim: Claim, **columns: Any) -> tuple[Job, Pack]:
+    """Lock the job, then write to the pack if the token still fits."""
+    job = job_rows.lock(session, claim.job_id)
+    pack = pack_rows.held(session, claim.pack_id, claim.token, **columns) if job is not None else None
+    if job is None or pack is None:
+        raise _lost(claim)
+    return job, pack
+
+
+def _lost(claim: Claim) -> LostLease:
+    return LostLease(
+        f"Attempt {claim.attempt} of pack {claim.pack_id} is over (its lease ran out, or the job was ended); "
+        "stop working on it and write nothing more."
+    )

@@ -1,0 +1,95 @@
+"""How a job ends: the result from the stored trials, and the moves into the final states. The job's row is locked."""
+
+from __future__ import annotations
+
+import logging
+import traceback as tracebacks
+from collections.abc import Mapping
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from pydantic import TypeAdapter
+
+from lrsearch.db.repository import job_rows, pack_rows, trial_rows
+from lrsearch.experiments import AnyExperiment
+from lrsearch.experiments.base import Experiment
+from lrsearch.status import FINAL, JobStatus
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from lrsearch.db.models import Job, Pack
+
+logger = logging.getLogger(__name__)
+Experiments = TypeAdapter[Any]
+"""Decodes a stored document; the verbs take one, for job kinds that are not registered (tests, plug-ins)."""
+
+_TRACEBACK_CHARACTERS = 8_000
+# The end of a traceback names the fault; an attempt's error stays small enough to be kept with all others.
+
+
+@cache
+def _registered() -> Experiments:
+    return TypeAdapter(AnyExperiment)
+
+
+def experiment_of(document: Mapping[str, Any], experiments: Experiments | None) -> Experiment:
+    """The experiment a stored document describes."""
+    return (experiments or _registered()).validate_python(document)
+
+
+def error_value(error_type: str, message: str, traceback: str | None, pack: Pack | None = None) -> dict[str, Any]:
+    """An error as it is stored; with a pack, one of its attempts' errors."""
+    error: dict[str, Any] = {
+        "type": error_type,
+        "message": message,
+        "traceback": traceback[-_TRACEBACK_CHARACTERS:] if traceback else None,
+    }
+    if pack is not None:
+        error |= {"pack_id": pack.pack_id, "attempt": pack.attempt, "worker_id": pack.worker_id}
+    return error
+
+
+def close_if_done(session: Session, job: Job, experiments: Experiments | None) -> bool:
+    """Close a job none of whose packs is open; True if it did."""
+    statuses = pack_rows.statuses(session, job.job_id)
+    if any(status not in FINAL for status in statuses):
+        return False
+    if all(status == JobStatus.SUCCEEDED for status in statuses):
+        if job.status == JobStatus.QUEUED:
+            job = job_rows.move(session, job, JobStatus.RUNNING)
+        records = trial_rows.records(session, job.job_id)
+        _close(session, job, JobStatus.SUCCEEDED, experiment_of(job.document, experiments).conclude(records))
+    else:
+        close_cancelled(session, job, experiments)
+    return True
+
+
+def close_cancelled(session: Session, job: Job, experiments: Experiments | None) -> None:
+    """End a job as cancelled, with the result of what was recorded."""
+    _close(session, job, JobStatus.CANCELLED, _partial_result(session, job, experiments))
+
+
+def close_failed(session: Session, job: Job, error: dict[str, Any], experiments: Experiments | None) -> None:
+    """End a job as failed, with every attempt's error and the result of what was recorded."""
+    error = {**error, "attempts": pack_rows.errors(session, job.job_id)}
+    _close(session, job, JobStatus.FAILED, _partial_result(session, job, experiments), error=error)
+
+
+def _close(session: Session, job: Job, new: JobStatus, result: dict[str, Any] | None, **columns: Any) -> None:
+    pack_rows.end_all(session, job.job_id)
+    pack_rows.drop_checkpoints(session, pack_rows.ids(session, job.job_id))
+    job_rows.move(session, job, new, result=result, finished_at=job_rows.now(session), **columns)
+
+
+def _partial_result(session: Session, job: Job, experiments: Experiments | None) -> dict[str, Any] | None:
+    """What the recorded trials tell; None when there are none, or too few for the experiment to say anything."""
+    records = trial_rows.records(session, job.job_id)
+    if not records:
+        return None
+    try:
+        return experiment_of(job.document, experiments).conclude(records)
+    except Exception:
+        # The job ends for a reason that must not be hidden by a conclusion that needs all its trials.
+        logger.warning("Job %s: no partial result.\n%s", job.job_id, tracebacks.format_exc())
+        return None
