@@ -56,6 +56,9 @@ class Settings(BaseSettings):
     trainer: Literal["keras", "toy"] = "keras"
     """`toy` trains a noisy quadratic bowl instead of Keras models: for trying and testing the service itself."""
 
+    toy_seconds_per_step: Annotated[float, Field(ge=0)] = 0.0
+    """How long the toy trainer takes for an update, beyond the microseconds it needs: makes slow jobs for tests."""
+
     lease_seconds: Annotated[float, Field(gt=0)] = 15.0
     """How long a claimed pack stays claimed without a sign of life from its worker."""
 
