@@ -249,6 +249,7 @@ class Smoothed:
         slope: shape (m,), d loss / d log10 lr.
         noise: standard deviation of the raw losses around the curve.
         deviation: shape (m,), standard deviation that is left of it in `y`.
+        scatter: shape (m,), root mean square of what the smoothing took away around the rate.
         cap: loss above which raw losses were cut off before smoothing, so that a divergence does not leak to the left.
         width: standard deviation of the kernel, decades.
     """
@@ -258,6 +259,7 @@ class Smoothed:
     slope: Floats
     noise: float
     deviation: Floats
+    scatter: Floats
     cap: float
     width: float
 
@@ -283,12 +285,21 @@ def smoothing(curve: Curve, width: float = 0.2) -> Smoothed:
     noise, cap = noise_level(losses), _cap(losses)
     x, y, counts = _binned(log_lrs, np.minimum(losses, cap))
     if len(x) == 0:
-        return Smoothed(x, x, x, 0.0, x, cap, width)
+        return Smoothed(x, x, x, 0.0, x, x, cap, width)
     wanted = min(width, float(x[-1] - x[0]) / 20.0)
-    level, derivative = _local_lines(x, counts, wanted)
-    deviation = noise * np.sqrt(np.sum(level**2 / counts, axis=1))
-    reference = float(np.median(y))
-    return Smoothed(x, reference + level @ (y - reference), derivative @ (y - reference), noise, deviation, cap, wanted)
+    level, slope, kernel = _local_lines(x, counts, wanted)
+    centre = float(np.median(y))
+    smoothed: Floats = centre + level @ (y - centre)
+    return Smoothed(
+        x=x,
+        y=smoothed,
+        slope=slope @ (y - centre),
+        noise=noise,
+        deviation=noise * np.sqrt(np.sum(level**2 / counts, axis=1)),
+        scatter=np.sqrt(kernel @ (y - smoothed) ** 2),
+        cap=cap,
+        width=wanted,
+    )
 
 
 def smooth(curve: Curve, width: float = 0.2) -> Floats:
@@ -329,8 +340,8 @@ def _binned(x: Floats, y: Floats) -> tuple[Floats, Floats, Floats]:
     return np.add.reduceat(x, starts) / counts, np.add.reduceat(y, starts) / counts, counts
 
 
-def _local_lines(x: Floats, counts: Floats, width: float) -> tuple[Floats, Floats]:
-    """Matrices (m, m) that map losses at x to the levels and to the slopes of the local lines."""
+def _local_lines(x: Floats, counts: Floats, width: float) -> tuple[Floats, Floats, Floats]:
+    """Matrices (m, m) that map losses at x to the levels, slopes and local means of the lines."""
     u: Floats = x[None, :] - x[:, None]
     second = min(2, len(x) - 1)
     near: Floats = np.partition(np.abs(u), second, axis=1)[:, second]
@@ -342,7 +353,7 @@ def _local_lines(x: Floats, counts: Floats, width: float) -> tuple[Floats, Float
     # A single rate within the kernel has no variance: its line is flat.
     precision: Floats = 1.0 / np.where(variance > 1e-9 * bandwidth[:, None] ** 2, variance, np.inf)
     slope: Floats = kernel * (u - first) * precision
-    return kernel - first * slope, slope
+    return kernel - first * slope, slope, kernel
 
 
 @dataclass(frozen=True, slots=True, eq=False)

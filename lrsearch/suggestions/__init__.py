@@ -13,14 +13,28 @@ from lrsearch.curves import Curve
 from lrsearch.errors import InvalidDocument, Problem
 from lrsearch.suggestions.base import Suggestion, SuggestionRule, Verdict, nothing
 from lrsearch.suggestions.consensus import Consensus
+from lrsearch.suggestions.divergence_over_k import DivergenceOverK
+from lrsearch.suggestions.minimum_over_10 import MinimumOver10
+from lrsearch.suggestions.slide import Slide
+from lrsearch.suggestions.smith import Smith
+from lrsearch.suggestions.steepest import Steepest
 from lrsearch.suggestions.valley import Valley
+from lrsearch.suggestions.window import Window
 
-RuleName = Literal["consensus", "valley"]
+RuleName = Literal[
+    "consensus", "valley", "steepest", "minimum_over_10", "slide", "window", "smith", "divergence_over_k"
+]
 """The kinds of `RULES`, for type checkers and request schemas."""
 
 RULES: Final[Mapping[RuleName, type[SuggestionRule]]] = {
     "consensus": Consensus,
     "valley": Valley,
+    "steepest": Steepest,
+    "minimum_over_10": MinimumOver10,
+    "slide": Slide,
+    "window": Window,
+    "smith": Smith,
+    "divergence_over_k": DivergenceOverK,
 }
 """Every suggestion rule by kind; a kind is the name of its file."""
 

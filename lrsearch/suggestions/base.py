@@ -5,12 +5,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import ClassVar, Final
+from typing import ClassVar, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lrsearch.curves import ROUNDING, Curve, Floats, Smoothed, smoothing
+from lrsearch.curves import ROUNDING, Curve, Ended, Floats, Smoothed, smoothing
 
 
 class Verdict(StrEnum):
@@ -61,7 +61,8 @@ class Reading:
         x, y, slope: shape (m,): log10 lr, smoothed loss, d loss / d log10 lr, up to the point of divergence.
         top, bottom: indices of the greatest loss before the least one, and of the least one.
         noise: standard deviation of the difference of the smoothed losses at top and bottom.
-        raw_noise: standard deviation of the batch losses around the smoothed curve.
+        scatter: shape (m,), root mean square of the batch losses around the smoothed curve, near each rate.
+        ended: why there is nothing after the last point: the `ramp` ended, the loss `diverged`, or was `non_finite`.
     """
 
     x: Floats
@@ -70,12 +71,17 @@ class Reading:
     top: int
     bottom: int
     noise: float
-    raw_noise: float
+    scatter: Floats
+    ended: Ended | Literal["ramp"]
 
     @property
     def drop(self) -> float:
         """Greatest smoothed loss before the minimum, less the minimum; >= 0."""
         return float(self.y[self.top] - self.y[self.bottom])
+
+    def edge(self, least: float = 0.05) -> float:
+        """Share of the fall that cannot be told from a plateau: min(1/4, max(least, 3 noise / drop))."""
+        return min(0.25, max(least, 3.0 * self.noise / self.drop))
 
     def falls_to(self, share: float) -> float:
         """log10 lr where the loss, from the top on, first falls to minimum + share * drop; 0 <= share <= 1."""
@@ -133,9 +139,9 @@ def read(curve: Curve) -> Reading | Suggestion:
     if len(smoothed.x) < MIN_POINTS:
         return _too_short(curve, len(smoothed.x))
     for width in WIDTHS:
-        reading = _before_divergence(smoothing(curve, width))
+        reading = _before_divergence(curve, smoothing(curve, width))
         if _is_significant(reading):
-            return _still_falling(reading) if _is_open(curve, reading) else reading
+            return _still_falling(reading) if _is_open(reading) else reading
     return _no_fall(curve, smoothed)
 
 
@@ -153,7 +159,7 @@ def _too_short(curve: Curve, points: int) -> Suggestion:
     )
 
 
-def _before_divergence(smoothed: Smoothed) -> Reading:
+def _before_divergence(curve: Curve, smoothed: Smoothed) -> Reading:
     """The reading up to the first point within a quarter of the cap: what follows a divergence says nothing."""
     over = _diverged(smoothed)
     end = int(over[0]) + 1 if over.size else len(smoothed.x)
@@ -161,24 +167,24 @@ def _before_divergence(smoothed: Smoothed) -> Reading:
     bottom = int(np.argmin(y))
     top = int(np.argmax(y[: bottom + 1]))
     noise = float(np.hypot(smoothed.deviation[top], smoothed.deviation[bottom]))
-    return Reading(smoothed.x[:end], y, smoothed.slope[:end], top, bottom, noise, smoothed.noise)
+    ended = "diverged" if over.size else "ramp" if bool(np.isfinite(curve.losses).all()) else "non_finite"
+    return Reading(smoothed.x[:end], y, smoothed.slope[:end], top, bottom, noise, smoothed.scatter[:end], ended)
 
 
 def _diverged(smoothed: Smoothed) -> NDArray[np.intp]:
     """Indices where the smoothed loss is within a quarter of the cap."""
     best = float(np.min(smoothed.y))
-    limit = best + max(0.75 * (smoothed.cap - best), 100.0 * ROUNDING * float(np.max(np.abs(smoothed.y))))
+    limit = best + max(0.75 * (smoothed.cap - best), _rounding(smoothed.y))
     return np.flatnonzero(smoothed.y > limit)
 
 
 def _is_significant(reading: Reading) -> bool:
-    rounding = ROUNDING * float(np.max(np.abs(reading.y)))
-    return reading.drop > max(SIGNIFICANT * reading.noise, 100.0 * rounding)
+    return reading.drop > max(SIGNIFICANT * reading.noise, _rounding(reading.y))
 
 
-def _is_open(curve: Curve, reading: Reading) -> bool:
+def _is_open(reading: Reading) -> bool:
     """Whether the ramp ended while the loss fell: the last half decade falls half as steeply as the whole descent."""
-    if not bool(np.isfinite(curve.losses).all()) or reading.bottom < len(reading.x) - 2:
+    if reading.ended != "ramp" or reading.bottom < len(reading.x) - 2:
         return False
     start, end = reading.falls_to(0.95), float(reading.x[-1])
     tail = min(0.5, 0.25 * (end - start))
@@ -194,18 +200,30 @@ def _still_falling(reading: Reading) -> Suggestion:
 
 
 def _no_fall(curve: Curve, smoothed: Smoothed) -> Suggestion:
-    """Flat, or rising from the start on."""
+    """Rising from the start on, or flat until the end or until it diverges."""
     rise = float(np.max(smoothed.y) - smoothed.y[0])
     noise = float(np.max(smoothed.deviation)) * 2.0**0.5
-    rounding = 100.0 * ROUNDING * float(np.max(np.abs(smoothed.y)))
-    is_cut = not bool(np.isfinite(curve.losses).all())
-    if is_cut or _diverged(smoothed).size or rise > max(SIGNIFICANT * noise, rounding):
-        return nothing(
-            Verdict.DIVERGED_AT_ONCE,
-            f"The loss rises without having fallen first, from {10.0 ** smoothed.x[0]:.2g} on: lower start_lr by two decades.",
-        )
+    over = _diverged(smoothed)
+    if over.size == 0 and rise <= max(SIGNIFICANT * noise, _rounding(smoothed.y)):
+        is_cut = not bool(np.isfinite(curve.losses).all())
+        return _flat(f" before it is not finite at {10.0 ** smoothed.x[-1]:.2g}" if is_cut else " at any rate")
+    first = float(smoothed.x[over[0] if over.size else -1])
+    if over.size and first > smoothed.x[0] + 0.25 * (smoothed.x[-1] - smoothed.x[0]):
+        return _flat(f" before it diverges near {10.0**first:.2g}")
+    return nothing(
+        Verdict.DIVERGED_AT_ONCE,
+        f"The loss rises from the first rate on, {10.0 ** smoothed.x[0]:.2g}: lower start_lr by two decades.",
+    )
+
+
+def _flat(where: str) -> Suggestion:
     return nothing(
         Verdict.FLAT,
-        "The loss does not fall by more than its noise at any rate: raise end_lr, use more steps, a larger batch, or "
-        "check that the model can learn from the data.",
+        f"The loss does not fall by more than its noise{where}: use more steps, more repeats or a larger batch; if it "
+        "never moves, raise end_lr or check that the model can learn from the data.",
     )
+
+
+def _rounding(losses: Floats) -> float:
+    """Difference below which two losses of this size are the same."""
+    return 100.0 * ROUNDING * float(np.max(np.abs(losses)))
