@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, ClassVar, TypeVar
+from typing import Annotated, Any, ClassVar, Final, LiteralString, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
@@ -42,7 +42,7 @@ class Spec(BaseModel):
     cites: ClassVar[tuple[str, ...]] = ()
 
 
-def broken(field: str, rule: str, message: str, action: str) -> PydanticCustomError:
+def broken(field: str, rule: LiteralString, message: str, action: str) -> PydanticCustomError:
     """The error a `model_validator` raises when fields do not fit together.
 
     Args:
@@ -70,21 +70,29 @@ def problems_of(error: ValidationError, document: Any) -> list[Problem]:
 def _problem(details: ErrorDetails, document: Any) -> Problem:
     context: Mapping[str, Any] = details.get("ctx", {})
     pointer = _pointer(details["loc"], document, is_missing=details["type"] == "missing")
-    field = str(context.get("field", ""))
+    # a wrong tag is the discriminator's fault, so that field is named; pydantic points at the object around it
+    field = str(context.get("field", context.get("discriminator", ""))).strip("'")
     return Problem(
         pointer=pointer + (field if field.startswith("/") or not field else f"/{escape(field)}"),
         rule=details["type"],
-        value=_value_at(details["input"], field),
+        value=None if details["type"] == "missing" else _value_at(details["input"], field),
         message=str(context.get("message", details["msg"])),
-        action=str(context.get("action", "")) or _action(details["type"], context, details["loc"]),
+        action=str(context.get("action", "")) or action_for(details["type"], context, details["loc"]),
     )
 
 
 def _value_at(value: Any, field: str) -> Any:
-    """The value the problem is about: for a cross-field rule the named field of the spec, else the input itself."""
-    if field and not field.startswith("/") and isinstance(value, Mapping):
-        return value.get(field)  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
-    return value
+    """The value the problem is about: for a cross-field rule the named field of the spec, else the input itself.
+
+    A field that was left out has its default, which the message names; its value is None then.
+    """
+    found: Any = value
+    for part in field.lstrip("/").split("/") if field else ():
+        try:
+            found = found[int(part) if isinstance(found, list) else part]
+        except (KeyError, IndexError, ValueError, TypeError):
+            return None
+    return found
 
 
 def _pointer(location: Sequence[str | int], document: Any, *, is_missing: bool) -> str:
@@ -107,32 +115,51 @@ def escape(part: str) -> str:
     return part.replace("~", "~0").replace("/", "~1")
 
 
-def _action(rule: str, context: Mapping[str, Any], location: Sequence[str | int]) -> str:
+ACTIONS: Final[Mapping[str, str]] = {
+    "missing": "Add the field {name!r}.",
+    "extra_forbidden": "Remove {name!r}, or correct its spelling; GET /v1/catalog lists the fields.",
+    "union_tag_invalid": "Use one of {expected_tags}.",
+    "union_tag_not_found": "Add the field {discriminator}; GET /v1/catalog lists its values.",
+    "model_type": "Send an object, {{...}}.",
+    "model_attributes_type": "Send an object, {{...}}.",
+    "dict_type": "Send an object, {{...}}.",
+    "list_type": "Send a list, [...].",
+    "string_type": "Use text, in quotes.",
+    "bool_type": "Use true or false, without quotes.",
+    "bool_parsing": "Use true or false.",
+    "literal_error": "Use {expected}.",
+    "enum": "Use {expected}.",
+    "greater_than": "Use a number above {gt}.",
+    "greater_than_equal": "Use a number of at least {ge}.",
+    "less_than": "Use a number below {lt}.",
+    "less_than_equal": "Use a number of at most {le}.",
+    "finite_number": "Use a finite number.",
+    "int_type": "Use a whole number, without quotes.",
+    "int_from_float": "Use a whole number, without quotes.",
+    "int_parsing": "Use a whole number.",
+    "float_type": "Use a number, without quotes.",
+    "float_parsing": "Use a number.",
+    "too_short": "Give at least {min_length} items.",
+    "too_long": "Give at most {max_length} items.",
+    "string_too_short": "Use at least {min_length} characters.",
+    "string_too_long": "Use at most {max_length} characters.",
+    "timezone_aware": "Add the time zone, for example 2026-01-31T12:00:00Z.",
+}
+"""Next action for each rule of pydantic; the placeholders are the field's name and what the rule says of itself."""
+
+FALLBACK_ACTION: Final = "Correct this field; GET /v1/catalog shows its schema."
+
+
+def action_for(rule: str, context: Mapping[str, Any], location: Sequence[str | int]) -> str:
+    """One sentence that says how to satisfy the broken rule.
+
+    Args:
+        rule: pydantic's name of the rule.
+        context: what the rule says of itself, for example `{"gt": 0}`.
+        location: where the field is; its last part is the name that is shown.
+    """
     name = location[-1] if location else "the document"
-    match rule:
-        case "missing":
-            return f"Add the field {name!r}."
-        case "extra_forbidden":
-            return f"Remove {name!r}, or correct its spelling; GET /v1/catalog lists the fields."
-        case "union_tag_invalid":
-            return f"Use one of {context.get('expected_tags')}."
-        case "union_tag_not_found":
-            return 'Add the field "kind"; GET /v1/catalog lists the kinds.'
-        case "greater_than":
-            return f"Use a number above {context.get('gt')}."
-        case "greater_than_equal":
-            return f"Use a number of at least {context.get('ge')}."
-        case "less_than":
-            return f"Use a number below {context.get('lt')}."
-        case "less_than_equal":
-            return f"Use a number of at most {context.get('le')}."
-        case "literal_error" | "enum":
-            return f"Use {context.get('expected')}."
-        case "finite_number":
-            return "Use a finite number."
-        case "int_type" | "int_from_float" | "int_parsing":
-            return "Use a whole number, without quotes."
-        case "float_type" | "float_parsing":
-            return "Use a number, without quotes."
-        case _:
-            return "Correct this field; GET /v1/catalog shows its schema."
+    try:
+        return ACTIONS.get(rule, FALLBACK_ACTION).format_map({"name": name, **context})
+    except KeyError:
+        return FALLBACK_ACTION

@@ -1,0 +1,292 @@
+"""Read models: what the API answers. Non-finite numbers are null in JSON."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+from lrsearch.status import JobStatus, TrialStatus
+
+AnyJson: TypeAdapter[Any] = TypeAdapter(Any, config=ConfigDict(ser_json_inf_nan="null"))
+"""Writes stored JSON; NaN and infinities are null."""
+
+
+class Read(BaseModel):
+    """Base of the read models; docstrings of the fields become their descriptions."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True, frozen=True)
+
+
+class ProblemEntry(Read):
+    """One thing that is wrong with a request."""
+
+    in_: Annotated[str, Field(alias="in")]
+    """Where: body, path, query or header."""
+    pointer: str
+    """JSON pointer (RFC 6901) to the field; empty for the whole document."""
+    rule: str
+    """Machine-readable name of the broken rule."""
+    value: Any
+    """The value received, made safe and cut to a readable length."""
+    message: str
+    """What is wrong."""
+    action: str
+    """What to do next."""
+
+
+class Problem(Read):
+    """An RFC 9457 problem document; `errors` names everything that is wrong, together."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str
+    code: str
+    """Stable machine-readable name of the kind of problem."""
+    errors: list[ProblemEntry]
+    errors_left_out: int = 0
+    """How many more errors there are than are listed."""
+    error_id: str = ""
+    """Of an internal error: the id under which the service's log has the reason."""
+
+
+class Progress(Read):
+    """How far a job is, in optimizer updates."""
+
+    done: int
+    total: int
+    eta_seconds: float | None
+    """Seconds to go at the speed so far; null before the first progress and after the end."""
+
+
+class JobError(Read):
+    """Why a job failed."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str
+    message: str
+    attempts: list[dict[str, Any]] = []
+    """Each attempt's own error."""
+
+
+class Job(Read):
+    """A job as it stands."""
+
+    job_id: str
+    kind: str
+    status: JobStatus
+    progress: Progress
+    waiting_because: str | None
+    """Why a queued job does not run yet."""
+    attempt: int
+    """How often a worker has taken it up; 0 before the first time."""
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    error: JobError | None
+    document: dict[str, Any]
+    """The validated document, defaults filled in."""
+    links: dict[str, str]
+    labels: dict[str, str]
+    cancel_requested: bool
+    """A running job stops at its next chunk."""
+    rerun_of: str | None
+    """The job this one repeats."""
+    summary: dict[str, Any] | None = None
+    """Verdict and suggestion of the result; null in lists and before there is one."""
+
+
+class JobPage(Read):
+    """One page of jobs, newest first."""
+
+    items: list[Job]
+    next_page_token: str | None
+    """Pass it as `page_token` for the next page; null on the last."""
+
+
+class Estimate(Read):
+    """What a valid job document will cost; answer of `validate_only`."""
+
+    updates: int
+    trials: int
+    estimated_seconds: float | None
+
+
+class Trial(Read):
+    """One training with one seed."""
+
+    number: int
+    status: TrialStatus
+    seed: int
+    setting: dict[str, Any]
+    """What the trials of several seeds share."""
+    stop_reason: str
+    stopped_at: int | None
+    """Update at which it stopped; null when completed."""
+    metrics: dict[str, float | None]
+    facts: dict[str, Any]
+    """Engine, seconds by phase, environment."""
+    links: dict[str, str]
+
+
+class TrialList(Read):
+    """The finished trials of a job, by number."""
+
+    items: list[Trial]
+
+
+class Curve(Read):
+    """What a training measured: index i is update i."""
+
+    trial: int
+    seed: int
+    lrs: list[float]
+    losses: list[float | None]
+    """Loss of batch i before update i; null where it was not finite, see `stop_reason`."""
+    history: dict[str, list[float | None]]
+    """Metrics by epoch."""
+    stopped_at: int | None
+    stop_reason: str
+
+
+class Suggestion(Read):
+    """A rule's answer; `lr` is null unless the verdict is `suggestion`."""
+
+    rule: str
+    lr: float | None
+    min_lr: float | None
+    max_lr: float | None
+    interval: tuple[float, float] | None = None
+    """Lowest and highest suggested rate over the repeats."""
+    why: str
+
+
+class RuleAnswer(Suggestion):
+    """A rule's answer with its verdict."""
+
+    verdict: str
+    """suggestion, flat, monotone, diverged_at_once, non_finite or too_few_points."""
+
+
+class ResultCurve(Read):
+    """A repeat's curve with its zero-phase smoothing."""
+
+    trial: int
+    seed: int
+    lrs: list[float]
+    losses: list[float | None]
+    smoothed: list[float | None]
+    stopped_at: int | None
+    stop_reason: str
+
+
+class RangeTestResult(Read):
+    """Result of a range test; fields may be added."""
+
+    model_config = ConfigDict(extra="allow")
+
+    kind: str
+    verdict: str
+    suggestion: Suggestion
+    rules: list[RuleAnswer]
+    curves: list[ResultCurve]
+    holds_for: dict[str, Any]
+    """Model, data, optimizer and batch size outside of which the rate means little."""
+    code: str
+    """Keras code to paste."""
+    engine: str | None
+    environment: dict[str, Any]
+    seconds: dict[str, float]
+    updates: int
+
+
+class Plot(Read):
+    """A figure of a result and where its renderings are."""
+
+    name: str
+    title: str
+    links: dict[str, str]
+
+
+class PlotList(Read):
+    """The figures of a job."""
+
+    items: list[Plot]
+
+
+class Worker(Read):
+    """A worker that was seen lately."""
+
+    worker_id: str
+    host: str
+    pid: int
+    device: str
+    state: str
+    """warming_up, idle or busy."""
+    pack_id: str | None
+    """What it works on."""
+    started_at: datetime
+    last_seen_at: datetime
+
+
+class WorkerList(Read):
+    """The workers seen within the last 30 seconds."""
+
+    items: list[Worker]
+
+
+class CatalogEntry(Read):
+    """One member: what it is, its source, its schema and defaults."""
+
+    name: str
+    description: str
+    cites: list[str]
+    json_schema: dict[str, Any]
+    """JSON Schema of its fields."""
+    defaults: dict[str, Any]
+    facts: dict[str, Any]
+    """Shapes, sizes, tasks, default rates, ..."""
+
+
+class Catalog(Read):
+    """Everything a document can name."""
+
+    job_kinds: list[CatalogEntry]
+    rules: list[CatalogEntry]
+    schedules: list[CatalogEntry]
+    controllers: list[CatalogEntry]
+    optimizers: list[CatalogEntry]
+    models: list[CatalogEntry]
+    datasets: list[CatalogEntry]
+    broken_plugins: list[str]
+    """Rows of installed packages that could not be used, and why."""
+
+
+class Analysis(Read):
+    """What the rules read in curves measured elsewhere."""
+
+    verdict: str
+    suggestion: Suggestion
+    rules: list[RuleAnswer]
+    plot: dict[str, Any]
+    """A Plotly figure."""
+
+
+class Liveness(Read):
+    """The process answers."""
+
+    status: str
+    version: str
+
+
+class Readiness(Read):
+    """Jobs can be accepted; whether workers run them stands in `workers`."""
+
+    status: str
+    checks: dict[str, bool]
+    workers: dict[str, int]
+    """How many workers are in which state."""
