@@ -8,7 +8,7 @@ from abc import abstractmethod
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Annotated, Any, Final, Self
+from typing import Annotated, Any, Final, Self, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -32,6 +32,11 @@ class Epochs(Spec):
 
     epochs: Annotated[float, Field(gt=0, strict=True)]
     """Number of epochs, > 0; need not be whole."""
+
+
+def _is_in_epochs(value: object) -> bool:
+    parts = cast("tuple[object, ...]", value) if isinstance(value, tuple) else (value,)
+    return any(isinstance(part, Epochs) for part in parts)
 
 
 def _unit_of(length: Any) -> str:
@@ -96,6 +101,17 @@ class Schedule(Spec):
     def depth(self) -> int:
         """How deep schedules are nested here; 1 for one that is no combinator."""
         return 1
+
+    @property
+    def is_in_epochs(self) -> bool:
+        """Whether a length is still in epochs, so that the rates depend on the `steps_per_epoch` of `resolve`."""
+        return any(_is_in_epochs(value) for _, value in self)
+
+    @property
+    def end_step(self) -> int | None:
+        """Step from which on the rate stands still, once resolved; None for a schedule without an end."""
+        total = getattr(self, "total_steps", None)
+        return total if isinstance(total, int) else None
 
     @abstractmethod
     def rates(self, steps: Floats) -> Floats:

@@ -56,6 +56,17 @@ class Sequential(Schedule):
         """How deep schedules are nested here."""
         return 1 + max(schedule.depth for schedule in self.schedules)
 
+    @property
+    def is_in_epochs(self) -> bool:
+        """Whether a boundary or a schedule is still in epochs."""
+        return super().is_in_epochs or any(schedule.is_in_epochs for schedule in self.schedules)
+
+    @property
+    def end_step(self) -> int | None:
+        """Where the last schedule ends."""
+        last, begin = self.schedules[-1].end_step, self.boundaries[-1] if self.boundaries else 0
+        return last + begin if last is not None and isinstance(begin, int) else None
+
     def shortened(self, steps: int) -> Self:
         """A copy whose last schedule ends `steps` earlier."""
         return self._changed({"schedules": (*self.schedules[:-1], self.schedules[-1].shortened(steps))})

@@ -34,6 +34,11 @@ class TimeBased(Schedule):
     steps_per_epoch: PositiveInt | None = None
     """Updates of an epoch; `resolve` fills it in. Left out: a step counts as an epoch, the formula's own clock."""
 
+    @property
+    def is_in_epochs(self) -> bool:
+        """Whether `steps_per_epoch` is not known yet."""
+        return self.steps_per_epoch is None
+
     def rates(self, steps: Floats) -> Floats:
         """Shape of `steps`, float64."""
         epochs = np.minimum(np.floor_divide(steps, self.steps_per_epoch or 1), LAST_EPOCH).astype(np.int64)

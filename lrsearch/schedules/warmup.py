@@ -72,6 +72,16 @@ class Warmup(Schedule):
         """How deep schedules are nested here."""
         return 1 + self.schedule.depth
 
+    @property
+    def is_in_epochs(self) -> bool:
+        """Whether the warm-up or the schedule is still in epochs."""
+        return super().is_in_epochs or self.schedule.is_in_epochs
+
+    @property
+    def end_step(self) -> int | None:
+        """The schedule's, which includes the warm-up."""
+        return self.schedule.end_step
+
     def shortened(self, steps: int) -> Self:
         """A copy whose schedule ends `steps` earlier."""
         return self._changed({"schedule": self.schedule.shortened(steps)})
