@@ -11,8 +11,9 @@ import psutil
 
 from lrsearch import queue
 from lrsearch.errors import Misconfigured
+from lrsearch.log import configure as configure_log
 from lrsearch.settings import Settings
-from worker import device, logs, tasks
+from worker import device, tasks
 
 PACKS_PER_CHILD: Final = 200
 """A child is replaced after so many packs: Keras leaks a little across models."""
@@ -27,7 +28,7 @@ BROKER_PATIENCE_SECONDS: Final = 5.0
 def main() -> int:
     """The worker's process; ends on SIGTERM (after the pack at work) or SIGQUIT (at once)."""
     settings = Settings()
-    logs.configure(settings)
+    configure_log(settings, process="worker")
     try:
         if settings.redis_url is None:
             raise Misconfigured("REDIS_URL is not set: the worker needs the broker; set it, or use `lrsearch up`.")

@@ -71,7 +71,7 @@ def load_trainer(settings: Settings) -> tuple[Trainer, str]:
     if settings.trainer == "toy":
         from lrsearch.training.toy_trainer import ToyTrainer
 
-        return ToyTrainer(), "cpu"
+        return ToyTrainer(settings.toy_seconds_per_step), "cpu"
     try:
         import tensorflow as tf
     except ImportError as error:

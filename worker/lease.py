@@ -15,6 +15,7 @@ from lrsearch.db import Database
 from lrsearch.errors import LostLease, LrsearchError
 from lrsearch.experiments.base import Limits, Progress
 from lrsearch.jobs import Claim
+from lrsearch.log import about
 from lrsearch.training.trainer import StopReason
 
 ORDERS_SECONDS: Final = 1.0
@@ -95,6 +96,11 @@ class LeaseKeeper:
         return None
 
     def _keep(self) -> None:
+        claim = self._claim
+        with about(job_id=claim.job_id, pack_id=claim.pack_id, attempt=claim.attempt):
+            self._keep_until_over()
+
+    def _keep_until_over(self) -> None:
         while not self._over.wait(self._pause) and not self._is_lost:
             try:
                 orders = self._sign_of_life()

@@ -12,8 +12,8 @@ import structlog
 from lrsearch import jobs, queue
 from lrsearch.db import Database
 from lrsearch.errors import Misconfigured, Unavailable
+from lrsearch.log import configure as configure_log
 from lrsearch.settings import Settings
-from worker import logs
 
 LONGEST_PAUSE_SECONDS: Final = 30.0
 """Longest wait between two looks while the database or the broker is away."""
@@ -58,7 +58,7 @@ def run(db: Database, settings: Settings, stopped: threading.Event) -> None:
 def main() -> int:
     """The reaper's process; ends on SIGTERM or SIGINT."""
     settings = Settings()
-    logs.configure(settings)
+    configure_log(settings, process="reaper")
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: stopped.set())

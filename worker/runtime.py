@@ -18,6 +18,7 @@ from lrsearch.errors import DataUnavailable, LostLease, LrsearchError, Unavailab
 from lrsearch.experiments import AnyExperiment
 from lrsearch.experiments.base import Context, Experiment, TrialRecord
 from lrsearch.jobs import Claim
+from lrsearch.log import about
 from lrsearch.settings import Settings
 from lrsearch.training.trainer import Trainer
 from worker.checkpoints import CheckpointKeeper
@@ -66,7 +67,7 @@ class Runtime:
         if claim is None:
             log.info("nothing to do: the pack is taken or over", pack_id=pack_id)
             return
-        with structlog.contextvars.bound_contextvars(job_id=claim.job_id, pack_id=pack_id, attempt=claim.attempt):
+        with about(job_id=claim.job_id, pack_id=pack_id, attempt=claim.attempt):
             self._run_claimed(claim)
 
     def _run_claimed(self, claim: Claim) -> None:

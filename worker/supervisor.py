@@ -14,8 +14,9 @@ from typing import Final
 from lrsearch import queue
 from lrsearch.db import Database
 from lrsearch.errors import LrsearchError, Misconfigured, Unavailable
+from lrsearch.log import configure as configure_log
 from lrsearch.settings import Settings, service_root
-from worker import logs, state
+from worker import state
 from worker.broker import Broker, find_binary
 from worker.children import MISCONFIGURED, Child
 from worker.warden import Warden
@@ -171,7 +172,7 @@ def by_name(children: list[Child], name: str) -> Child:
 def main() -> int:
     """The supervisor's process: 0 after SIGTERM or SIGINT, 2 with one sentence when the settings cannot work."""
     settings = Settings()
-    logs.configure(settings)
+    configure_log(settings, process="supervisor")
     try:
         Supervisor(settings).run()
     except (Misconfigured, Unavailable) as error:

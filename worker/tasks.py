@@ -14,8 +14,9 @@ from celery import Celery, signals
 from lrsearch import queue
 from lrsearch.artifacts import ArtifactStore
 from lrsearch.db import Database
+from lrsearch.log import configure as configure_log
 from lrsearch.settings import Settings
-from worker import device, logs, tether
+from worker import device, tether
 from worker.presence import Presence
 from worker.runtime import Runtime
 
@@ -48,7 +49,7 @@ def install(app: Celery, settings: Settings) -> None:
 
     @signals.setup_logging.connect(weak=False)
     def set_up_logging(**_: object) -> None:
-        logs.configure(settings)
+        configure_log(settings, process="worker")
 
     @signals.worker_process_init.connect(weak=False)
     def warm_up(**_: object) -> None:

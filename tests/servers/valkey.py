@@ -6,8 +6,7 @@ import signal
 import subprocess
 import time
 from pathlib import Path
-
-from typing_extensions import Self
+from typing import Self
 
 from lrsearch import queue
 from worker.broker import Broker, find_binary

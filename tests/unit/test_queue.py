@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.servers.valkey import ValkeyServer
 
 from lrsearch import queue
 from lrsearch.errors import Misconfigured, Unavailable
+from tests.servers.valkey import ValkeyServer
 
 
 @pytest.fixture
