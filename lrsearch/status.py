@@ -47,3 +47,16 @@ def may_move(old: JobStatus, new: JobStatus) -> bool:
 def sources_of(new: JobStatus) -> frozenset[JobStatus]:
     """The states from which `new` may be reached: the WHERE clause of the UPDATE that moves there."""
     return frozenset(old for old, exits in TRANSITIONS.items() if new in exits)
+
+
+def mermaid() -> str:
+    """The state diagram of `TRANSITIONS` in Mermaid's words, as the documentation shows it.
+
+    Example:
+        >>> print(mermaid().splitlines()[1])
+            [*] --> queued
+    """
+    lines = ["stateDiagram-v2", f"    [*] --> {JobStatus.QUEUED}"]
+    lines += [f"    {old} --> {new}" for old in JobStatus for new in JobStatus if may_move(old, new)]
+    lines += [f"    {status} --> [*]" for status in JobStatus if status in FINAL]
+    return "\n".join(lines)
