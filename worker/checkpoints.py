@@ -64,7 +64,7 @@ class CheckpointKeeper:
         found: dict[int, Checkpoint] = {}
         for trial, artifact in self._claim.checkpoints.items():
             try:
-                found[trial] = decode(self._artifacts.read(artifact))
+                found[trial] = decode(self._artifacts.get(artifact))
             except (LrsearchError, OSError, ValueError, KeyError) as error:
                 log.warning("checkpoint not readable", trial=trial, artifact=artifact, error=repr(error))
         return found
@@ -80,6 +80,6 @@ class CheckpointKeeper:
             return
         self._written_at[trial] = now
         try:
-            jobs.record_checkpoint(self._db, self._claim, trial, self._artifacts.write(encode(make())))
+            jobs.record_checkpoint(self._db, self._claim, trial, self._artifacts.put(encode(make())))
         except (Unavailable, OSError) as error:
             log.warning("checkpoint not written", trial=trial, error=str(error))

@@ -10,6 +10,7 @@ from typing import Final
 import structlog
 
 from lrsearch import jobs, queue
+from lrsearch.artifacts import ArtifactStore
 from lrsearch.db import Database
 from lrsearch.errors import Misconfigured, Unavailable
 from lrsearch.log import configure as configure_log
@@ -21,18 +22,20 @@ LONGEST_PAUSE_SECONDS: Final = 30.0
 log = structlog.get_logger(__name__)
 
 
-def look(db: Database, settings: Settings) -> int:
-    """One look: expired leases are re-queued, what no message will fetch is sent.
+def look(db: Database, artifacts: ArtifactStore, settings: Settings) -> list[str]:
+    """One look: expired leases are re-queued, what no message will fetch is sent, old checkpoints are deleted.
 
     Returns:
-        Number of messages sent.
+        The pack ids that were sent.
 
     Raises:
         Unavailable: the database or the broker is away; nothing is marked as sent that was not.
     """
     due = jobs.reap(db, resend_seconds=settings.resend_seconds, max_attempts=settings.max_attempts)
+    for artifact in jobs.unused_artifacts(db):
+        artifacts.delete(artifact)
     if not due:
-        return 0
+        return []
     waiting = set(queue.waiting())
     missing = [pack_id for pack_id in due if pack_id not in waiting]
     queue.enqueue(missing)
@@ -40,19 +43,19 @@ def look(db: Database, settings: Settings) -> int:
     jobs.mark_sent(db, due)
     if missing:
         log.info("packs sent again", pack_ids=missing)
-    return len(missing)
+    return missing
 
 
-def run(db: Database, settings: Settings, stopped: threading.Event) -> None:
+def run(db: Database, artifacts: ArtifactStore, settings: Settings, stopped: threading.Event) -> None:
     """Look every `settings.reap_seconds` until `stopped`; wait longer, up to 30 s, while a server is away."""
     pause = settings.reap_seconds
     while not stopped.wait(pause):
         try:
-            look(db, settings)
+            look(db, artifacts, settings)
             pause = settings.reap_seconds
-        except Unavailable as error:
+        except (Unavailable, OSError) as error:
             pause = min(max(pause * 2, 1.0), LONGEST_PAUSE_SECONDS)
-            log.warning("a server is away", error=str(error), next_look_in_seconds=pause)
+            log.warning("a server or the disk is away", error=str(error), next_look_in_seconds=pause)
 
 
 def main() -> int:
@@ -66,7 +69,8 @@ def main() -> int:
         if settings.redis_url is None:
             raise Misconfigured("REDIS_URL is not set: the reaper needs the broker; set it, or use `lrsearch up`.")
         queue.configure(settings.redis_url)
-        run(Database(settings.resolved_database_url()), settings, stopped)
+        artifacts = ArtifactStore(settings.resolved_artifacts_dir())
+        run(Database(settings.resolved_database_url()), artifacts, settings, stopped)
     except Misconfigured as error:
         print(error, file=sys.stderr)
         return 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import sys
@@ -173,6 +174,7 @@ def main() -> int:
     """The supervisor's process: 0 after SIGTERM or SIGINT, 2 with one sentence when the settings cannot work."""
     settings = Settings()
     configure_log(settings, process="supervisor")
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # its plug-ins are no news for the person who starts us
     try:
         Supervisor(settings).run()
     except (Misconfigured, Unavailable) as error:

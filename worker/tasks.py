@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import sys
 import time
 from dataclasses import dataclass
+from typing import Final
 
 import structlog
 from celery import Celery, signals
@@ -20,8 +22,10 @@ from worker import device, tether
 from worker.presence import Presence
 from worker.runtime import Runtime
 
-FAILED_START_SECONDS = 5.0
+FAILED_START_SECONDS: Final = 5.0
 """Pause before a child that cannot start ends: its parent starts the next one at once."""
+SAID_TWICE: Final = ("celery.worker.strategy", "celery.app.trace")
+"""Loggers that tell of each message what `worker.runtime` tells of each pack, with its job."""
 
 log = structlog.get_logger(__name__)
 
@@ -50,6 +54,8 @@ def install(app: Celery, settings: Settings) -> None:
     @signals.setup_logging.connect(weak=False)
     def set_up_logging(**_: object) -> None:
         configure_log(settings, process="worker")
+        for name in SAID_TWICE:
+            logging.getLogger(name).setLevel(logging.WARNING)
 
     @signals.worker_process_init.connect(weak=False)
     def warm_up(**_: object) -> None:
