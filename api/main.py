@@ -11,14 +11,15 @@ from fastapi.responses import RedirectResponse
 from api import errors, openapi
 from api.deps import Enqueue
 from api.guard import LocalGuard, is_loopback, require_safe_binding
-from api.routes import analyses, catalog, events, health, jobs, plots, trials, workers
+from api.routes import analyses, catalog, events, health, jobs, metrics, plots, trials, workers
 from api.watch import Watch
 from lrsearch import __version__, queue
 from lrsearch.db import Database
 from lrsearch.errors import Unavailable
+from lrsearch.metrics import DatabaseCollector
 from lrsearch.settings import Settings
 
-ROUTERS = (jobs, events, trials, plots, analyses, catalog, workers, health)
+ROUTERS = (jobs, events, trials, plots, analyses, catalog, workers, health, metrics)
 
 
 def create_from_environment() -> FastAPI:
@@ -38,6 +39,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.database = Database(settings.resolved_database_url())
     app.state.enqueue = _enqueue(settings)
     app.state.watch = Watch(app.state.database)
+    app.state.metrics = DatabaseCollector(app.state.database)
     errors.install(app)
     if is_loopback(settings.host):
         app.add_middleware(LocalGuard)
