@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import gzip
+import io
 import os
+import pickle
+import tarfile
+import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from lrsearch.errors import DataUnavailable
 from lrsearch.settings import Settings
 
 DEBIAN = Path("/usr/share/datasets/fashion-mnist")
@@ -91,3 +101,99 @@ def missing(name: str, settings: Settings) -> str:
     data_dir = f"LRSEARCH_DATA_DIR ({settings.data_dir or 'not set'})"
     looked = [data_dir, f"the Keras cache ({keras_cache()})", f"Debian's package ({DEBIAN}, Fashion-MNIST only)"]
     return f"The data set {name} is not on this machine. Looked in {', '.join(looked)}. Get it with: {OBTAIN[name]}"
+
+
+Bytes = NDArray[np.uint8]
+Parts = tuple[Bytes, Bytes, Bytes, Bytes]
+
+
+def read(located: Located) -> Parts:
+    """Images and labels of a located data set as they are stored: x_train, y_train, x_test, y_test, uint8.
+
+    Images have the shape (n, height, width, channels), labels (n,).
+
+    Raises:
+        DataUnavailable: the files cannot be read as what their names say.
+    """
+    path = located.path
+    try:
+        if located.name == "cifar10":
+            return _cifar(path)
+        return _npz(path) if path.is_file() else _idx(path)
+    except (
+        OSError,
+        EOFError,
+        KeyError,
+        ValueError,
+        pickle.UnpicklingError,
+        tarfile.TarError,
+        zipfile.BadZipFile,
+    ) as error:
+        raise DataUnavailable(
+            f"The files of {located.name} at {path} cannot be read: {error}. Remove them and get them again with: "
+            f"{OBTAIN[located.name]}"
+        ) from error
+
+
+def _npz(path: Path) -> Parts:
+    with np.load(path, allow_pickle=False) as stored:
+        x_train, y_train, x_test, y_test = (stored[name] for name in ("x_train", "y_train", "x_test", "y_test"))
+    return x_train[..., None], y_train, x_test[..., None], y_test
+
+
+def _idx(folder: Path) -> Parts:
+    x_train, y_train, x_test, y_test = (_idx_array(folder / name) for name in IDX_FILES)
+    return x_train[..., None], y_train, x_test[..., None], y_test
+
+
+def _idx_array(path: Path) -> Bytes:
+    """An array in the IDX format: two zero bytes, type (8 is uint8), rank, the sizes as big-endian int32, the values."""
+    with gzip.open(path) as file:
+        content = file.read()
+    rank = content[3] if content[:3] == b"\0\0\x08" else 0
+    if rank == 0:
+        raise ValueError(f"{path.name} is no IDX file of bytes")
+    shape = np.frombuffer(content, ">i4", count=rank, offset=4)
+    return np.frombuffer(content, np.uint8, offset=4 + 4 * rank).reshape(shape)
+
+
+def _cifar(path: Path) -> Parts:
+    batches = _cifar_folder(path) if path.is_dir() else _cifar_archive(path)
+    parts = [_cifar_batch(batches[name]) for name in CIFAR_FILES]
+    x_train, y_train = (np.concatenate(arrays) for arrays in zip(*parts[:-1], strict=True))
+    return x_train, y_train, *parts[-1]
+
+
+def _cifar_folder(folder: Path) -> dict[str, bytes]:
+    return {name: (folder / name).read_bytes() for name in CIFAR_FILES}
+
+
+def _cifar_archive(path: Path) -> dict[str, bytes]:
+    """The six files of the archive, read in memory: nothing is unpacked, so no path in it can do harm."""
+    batches: dict[str, bytes] = {}
+    with tarfile.open(path) as archive:
+        for member in archive:
+            name = Path(member.name).name
+            file = archive.extractfile(member) if name in CIFAR_FILES else None
+            if file is not None:
+                batches[name] = file.read()
+    return batches
+
+
+def _cifar_batch(content: bytes) -> tuple[Bytes, Bytes]:
+    batch: dict[bytes, Any] = _ArraysOnly(io.BytesIO(content), encoding="bytes").load()
+    images = np.asarray(batch[b"data"], np.uint8).reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
+    return images, np.asarray(batch[b"labels"], np.uint8)
+
+
+class _ArraysOnly(pickle.Unpickler):
+    """Unpickles containers, numbers, bytes and numpy arrays; anything else that a pickle could call is refused."""
+
+    _rebuild = np.empty(0).__reduce__()[0]
+
+    def find_class(self, module: str, name: str, /) -> Any:
+        if module in {"numpy.core.multiarray", "numpy._core.multiarray"} and name == "_reconstruct":
+            return self._rebuild
+        if (module, name) in {("numpy", "ndarray"), ("numpy", "dtype")}:
+            return getattr(np, name)
+        raise pickle.UnpicklingError(f"it calls {module}.{name}, which a data file has no business to")

@@ -1,0 +1,45 @@
+"""The device, threads and versions a training ran on, and the memory that Keras would keep."""
+
+from __future__ import annotations
+
+import os
+import platform
+from functools import cache
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+
+def allow_memory_growth() -> None:
+    """Take the memory of GPUs as it is needed, so that several processes can share one."""
+    for gpu in tf.config.list_physical_devices("GPU"):
+        tf.config.experimental.set_memory_growth(gpu, True)
+
+
+@cache
+def device_name() -> str:
+    """The device trainings run on: the name of the first GPU, else `cpu`."""
+    gpus = tf.config.list_physical_devices("GPU")
+    if not gpus:
+        return "cpu"
+    return str(tf.config.experimental.get_device_details(gpus[0]).get("device_name", gpus[0].name))
+
+
+def environment() -> dict[str, Any]:
+    """What changes the bits of a result: device, threads, versions; JSON-able."""
+    # 0 means one thread a core.
+    threads = tf.config.threading.get_intra_op_parallelism_threads() or os.cpu_count() or 1
+    versions = {
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "keras": keras.__version__,
+        "tensorflow": tf.__version__,
+    }
+    return {"device": device_name(), "intra_op_threads": threads, "versions": versions}
+
+
+def release_memory() -> None:
+    """Drop the graphs and names that Keras keeps of models nobody holds any more; without it every model leaks."""
+    keras.backend.clear_session(free_memory=True)

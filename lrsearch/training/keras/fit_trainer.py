@@ -1,0 +1,147 @@
+"""The reference engine: plain `model.fit` with a callback that sets the rates and records the true batch losses."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from lrsearch.training.data_order import DataOrder
+from lrsearch.training.keras import weights
+from lrsearch.training.keras.environment import environment, release_memory
+from lrsearch.training.keras.prepared import Prepared, Split, Splits, likeness, prepare, splits_of
+from lrsearch.training.plan import Plan
+from lrsearch.training.recorder import CHUNK_SECONDS, Arrays, Recorder
+from lrsearch.training.trainer import Observer, Run, go_on
+
+EVALUATION_BATCH = 1_024
+"""Samples a batch when validating and testing; bounds the memory of a convolution's activations."""
+
+
+class FitTrainer:
+    """Trains each plan by one call of `model.fit`; plans alike share the compiled model.
+
+    The rate is assigned to the optimizer's variable before each batch, so nothing is traced again. Metrics are reset
+    before each batch, so that what Keras reports is the batch's own value and not a running mean.
+    """
+
+    name = "fit"
+
+    def __init__(self, chunk_seconds: float = CHUNK_SECONDS) -> None:
+        self._chunk_seconds = chunk_seconds
+
+    def train(self, plans: Sequence[Plan], observer: Observer = go_on) -> list[Run]:
+        """Train every plan, one after the other; see `Trainer.train`."""
+        runs: list[Run] = []
+        last: str | None = None
+        prepared: Prepared | None = None
+        try:
+            for index, plan in enumerate(plans):
+                began = time.perf_counter()
+                if prepared is None or likeness(plan) != last:
+                    prepared, last = None, likeness(plan)
+                    release_memory()
+                    prepared = prepare(plan)
+                runs.append(self._train(index, plan, prepared, observer, began))
+        finally:
+            prepared = None
+            release_memory()
+        return runs
+
+    def _train(self, index: int, plan: Plan, prepared: Prepared, observer: Observer, began: float) -> Run:
+        prepared.reset(plan.seed)
+        splits = splits_of(plan, prepared.data)
+        order = DataOrder(len(splits.train[0]), plan.batch_size, plan.seed)
+        live = _LiveModel(prepared.model, splits, order)
+        facts = environment() | {"xla": False, "xla_why": "model.fit is the reference engine", "stack": 1}
+        recorder = Recorder(
+            plan, index, order, live, observer, facts={"engine": self.name, **facts}, chunk_seconds=self._chunk_seconds
+        )
+        built = time.perf_counter()
+        if recorder.is_running:
+            _fit(prepared.model, recorder, splits.train, order, plan.steps)
+        trained = time.perf_counter()
+        final = live.measure(splits.test, "test") if recorder.should_test else {}
+        seconds = {"build": built - began, "train": trained - built, "test": time.perf_counter() - trained}
+        return recorder.run(final=final, engine_facts=facts, seconds=seconds)
+
+
+def _fit(model: keras.Model, recorder: Recorder, train: Split, order: DataOrder, steps: int) -> None:
+    """Run what is left of the plan as one Keras epoch: epochs are the recorder's, so a run can go on in the middle."""
+    batches = _Batches(train, order, recorder.step, steps)
+    quiet: Any = 0  # Keras' stub knows the strings only
+    model.fit(batches, shuffle=False, verbose=quiet, callbacks=[_Recording(recorder, model)])
+
+
+class _Recording(keras.callbacks.Callback):
+    """Sets the rate of each update and hands its loss to the recorder."""
+
+    def __init__(self, recorder: Recorder, model: keras.Model) -> None:
+        super().__init__()
+        self._recorder, self._trained = recorder, model
+
+    def on_train_batch_begin(self, batch: int, logs: Mapping[str, float] | None = None) -> None:
+        self._trained.reset_metrics()
+        self._trained.optimizer.learning_rate = self._recorder.rate
+
+    def on_train_batch_end(self, batch: int, logs: Mapping[str, float] | None = None) -> None:
+        values = {name: np.array([value], dtype=np.float64) for name, value in (logs or {}).items()}
+        loss = values.pop("loss")
+        self._recorder.add(loss, values)
+        if not self._recorder.is_running:
+            self._trained.stop_training = True
+
+
+class _Batches(keras.utils.PyDataset):
+    """The batches of the steps first_step .. steps - 1."""
+
+    def __init__(self, data: Split, order: DataOrder, first_step: int, steps: int) -> None:
+        super().__init__()
+        self._data, self._order, self._first_step, self._steps = data, order, first_step, steps
+
+    def __len__(self) -> int:
+        return self._steps - self._first_step
+
+    def __getitem__(self, index: int) -> Split:
+        step = self._first_step + index
+        return _batch(self._data, next(self._order.batches(step, step + 1)))
+
+
+def _batch(data: Split, indices: NDArray[np.int64]) -> Split:
+    return data[0][indices], data[1][indices]
+
+
+class _LiveModel:
+    """The model in training, for the recorder."""
+
+    def __init__(self, model: keras.Model, splits: Splits, order: DataOrder) -> None:
+        self._model, self._splits, self._order = model, splits, order
+
+    def snapshot(self) -> Arrays:
+        return weights.snapshot(self._model)
+
+    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        weights.restore(self._model, arrays)
+
+    def update(self, step: int, rate: float) -> float:
+        self._model.optimizer.learning_rate = rate
+        batch = _batch(self._splits.train, next(self._order.batches(step, step + 1)))
+        return float(self._model.train_on_batch(*batch, return_dict=True)["loss"])
+
+    def validate(self) -> dict[str, float]:
+        return self.measure(self._splits.held_out, "val")
+
+    def measure(self, data: Split, prefix: str) -> dict[str, float]:
+        """Loss and metrics on other data, with the present weights, without changing any state."""
+        samples, labels = data
+        self._model.reset_metrics()
+        logs: dict[str, float] = {}
+        for start in range(0, len(samples), EVALUATION_BATCH):
+            end = start + EVALUATION_BATCH
+            logs = self._model.test_on_batch(samples[start:end], labels[start:end], return_dict=True)
+        self._model.reset_metrics()
+        return {f"{prefix}_{name}": float(value) for name, value in logs.items()}

@@ -1,0 +1,27 @@
+"""Keras optimizers from the specs of documents."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+from lrsearch.training.catalog import OPTIMIZERS
+from lrsearch.training.plan import OptimizerSpec
+
+
+def build_optimizer(spec: OptimizerSpec) -> keras.optimizers.Optimizer:
+    """The optimizer of a document, unbuilt, with a settable rate: a trainer sets it for each update."""
+    row = OPTIMIZERS[spec.kind]
+    given: dict[str, Any] = {
+        name: _as_keras_takes_it(value, is_whole=row.hyperparameters[name].is_whole)
+        for name, value in spec.hyperparameters().items()
+    }
+    rate = spec.learning_rate if spec.learning_rate is not None else row.default_lr
+    kind = getattr(keras.optimizers, row.keras_class)
+    return kind(learning_rate=float(rate), **(row.fixed or {}), **given)
+
+
+def _as_keras_takes_it(value: float | bool, *, is_whole: bool) -> float | bool | int:
+    """Floats as floats: SGD refuses `momentum=0`."""
+    return value if isinstance(value, bool) else int(value) if is_whole else float(value)

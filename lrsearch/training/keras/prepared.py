@@ -1,0 +1,84 @@
+"""What plans share: the built and compiled model, and the arrays it is trained, validated and tested on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import keras
+
+from lrsearch.training import catalog
+from lrsearch.training.data_order import training_size
+from lrsearch.training.keras import datasets, weights
+from lrsearch.training.keras.datasets import Dataset
+from lrsearch.training.keras.optimizers import build_optimizer
+from lrsearch.training.plan import Plan
+
+Split = tuple[Any, Any]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Splits:
+    """The data of a plan as (samples, labels): views, not copies."""
+
+    train: Split
+    held_out: Split
+    test: Split
+
+
+def splits_of(plan: Plan, data: Dataset) -> Splits:
+    """Training set, held-out share and test set of a plan."""
+    kept = training_size(len(data.x_train), plan.validation.share if plan.validation is not None else None)
+    return Splits(
+        train=(data.x_train[:kept], data.y_train[:kept]),
+        held_out=(data.x_train[kept:], data.y_train[kept:]),
+        test=(data.x_test, data.y_test),
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prepared:
+    """A compiled model; `reset` starts it over for another seed."""
+
+    model: keras.Model
+    data: Dataset
+    rebuild: Callable[[], keras.Model] = field(repr=False)
+
+    def reset(self, seed: int) -> None:
+        """Weights, seed generators and optimizer as a new training of the seed has them."""
+        weights.reset(self.model, seed, self.rebuild)
+
+
+def likeness(plan: Plan) -> str:
+    """Plans of one likeness train the same compiled model."""
+    parts = (plan.model.model_dump(), plan.data.model_dump(), plan.optimizer.model_dump(), plan.metrics)
+    return json.dumps(parts, sort_keys=True)
+
+
+def build_model(plan: Plan) -> keras.Model:
+    """The plan's model, uncompiled, from its row's builder."""
+    model_row, data_row = catalog.models()[plan.model.name], catalog.datasets()[plan.data.name]
+    params = model_row.params.model_validate(plan.model.params).model_dump()
+    return catalog.resolve(model_row.build)(data_row.sample_shape, data_row.outputs, data_row.task, **params)
+
+
+def prepare(plan: Plan) -> Prepared:
+    """Load the data, build and compile the model.
+
+    Raises:
+        DataUnavailable: the data is not here and cannot be had.
+    """
+    data = datasets.load(plan.data.name)
+    with weights.deterministic_build():
+        model = build_model(plan)
+    without_xla: Any = False  # XLA is left to the compiled engine; Keras' stub knows the string "auto" only
+    model.compile(
+        optimizer=build_optimizer(plan.optimizer),
+        loss=datasets.loss_of(data, catalog.datasets()[plan.data.name].task),
+        metrics=list(plan.metrics),
+        jit_compile=without_xla,
+    )
+    model.optimizer.build(model.trainable_variables)
+    return Prepared(model, data, lambda: build_model(plan))

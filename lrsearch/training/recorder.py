@@ -1,0 +1,254 @@
+"""What a run has measured so far and what follows from it: the part of a training loop that every engine shares."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lrsearch.curves import Curve, DivergenceRule, DivergenceWatch
+from lrsearch.training.data_order import DataOrder
+from lrsearch.training.plan import Checkpoint, Plan
+from lrsearch.training.trainer import Observer, Probe, Run, Segment, SetRates, Stop, StopReason
+
+Arrays = dict[str, NDArray[Any]]
+Floats = NDArray[np.float64]
+
+CHUNK_SECONDS = 0.4
+"""Time after which a chunk ends within an epoch, so that cancel, prune and progress act at least every 0.5 s."""
+
+_UNFINISHED = frozenset({StopReason.CANCELLED, StopReason.PRUNED, StopReason.DIVERGED, StopReason.NON_FINITE})
+"""Ends after which the test set is not measured."""
+
+
+class Live(Protocol):
+    """A training under way, as its engine holds it."""
+
+    def snapshot(self) -> Arrays:
+        """A copy of everything that changes in training: weights, slots, statistics, random state."""
+        ...
+
+    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Go back to a snapshot."""
+        ...
+
+    def update(self, step: int, rate: float) -> float:
+        """One update on the batch of the step at the given rate; the batch's loss before it."""
+        ...
+
+    def validate(self) -> dict[str, float]:
+        """Metrics on the held-out data, `val_loss` among them."""
+        ...
+
+
+class Recorder:
+    """Keeps the curve and history of one run, stops it by rule, and speaks with the observer between chunks.
+
+    An engine trains while `is_running`: it takes `rate` for update `step`, and hands what it measured to `add`.
+
+    Args:
+        plan: the training; with `resume_from` the recorder and `live` start from there.
+        index: index of the plan, for the observer.
+        order: order of the samples trained on.
+        live: the training under way.
+        observer: asked between chunks.
+        facts: what the checkpoint names beside the arrays; `facts["engine"]` is the engine's name.
+        chunk_seconds: time after which a chunk ends within an epoch.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        index: int,
+        order: DataOrder,
+        live: Live,
+        observer: Observer,
+        *,
+        facts: dict[str, Any],
+        chunk_seconds: float = CHUNK_SECONDS,
+    ) -> None:
+        self._plan, self._index, self._order, self._live = plan, index, order, live
+        self._observer, self._facts, self._chunk_seconds = observer, facts, chunk_seconds
+        self._rates: Floats = np.array(plan.rates, dtype=np.float64)
+        self._measured = np.empty(len(self._rates))
+        self._step = 0
+        self._epoch: dict[str, list[float]] = {}
+        self._history: dict[str, list[float]] = {}
+        self._watch = DivergenceWatch(plan.divergence) if plan.divergence is not None else None
+        self._reported, self._chunk_began = 0, time.monotonic()
+        self._stop: StopReason | None = None
+        if plan.resume_from is not None:
+            self._resume(plan.resume_from)
+
+    @property
+    def step(self) -> int:
+        """The next update, counted from 0: the number of updates done."""
+        return self._step
+
+    @property
+    def _losses(self) -> Floats:
+        return self._measured[: self._step]
+
+    @property
+    def rate(self) -> float:
+        """Learning rate of the next update."""
+        return float(self._rates[self.step])
+
+    def rates_ahead(self, count: int) -> Floats:
+        """Learning rates of the next `count` updates."""
+        return self._rates[self.step : self.step + count]
+
+    @property
+    def is_running(self) -> bool:
+        """Whether there is another update to make."""
+        return self._stop is None and self.step < len(self._rates)
+
+    @property
+    def steps_to_epoch_end(self) -> int:
+        """Updates until the epoch or the run ends: the longest chunk that may be added at once."""
+        left = self._order.steps_per_epoch - self.step % self._order.steps_per_epoch
+        return min(left, len(self._rates) - self.step)
+
+    def add(self, losses: Floats, metrics: Mapping[str, Floats]) -> None:
+        """Take the batch losses and metrics of the next updates, all of one epoch; may stop the run or probe.
+
+        Args:
+            losses: shape (k,): true batch losses, 1 <= k <= steps_to_epoch_end.
+            metrics: name -> shape (k,): values on the same batches.
+        """
+        first = self.step
+        kept = self._judge(losses)
+        self._measured[first : first + kept] = losses[:kept]
+        self._step += kept
+        for name, values in {"loss": losses, **metrics}.items():
+            self._epoch.setdefault(name, []).extend(values[:kept].tolist())
+        if self._stop is None and self.step % self._order.steps_per_epoch == 0:
+            self._report(epoch=self.step // self._order.steps_per_epoch, metrics=self._finish_epoch(first))
+        elif self._stop is not None or not self.is_running or self._is_chunk_over():
+            self._report(epoch=None, metrics={})
+
+    def _judge(self, losses: Floats) -> int:
+        """How many of the losses belong to the run; sets the reason when one of them stops it."""
+        if self._watch is not None:
+            verdict = self._watch.feed(losses)
+        else:
+            bad = np.flatnonzero(~np.isfinite(losses))
+            verdict = (self.step + int(bad[0]), "non_finite") if len(bad) else None
+        if verdict is None:
+            return len(losses)
+        self._stop = StopReason(verdict[1])
+        return verdict[0] - self.step + 1
+
+    def _finish_epoch(self, step: int) -> dict[str, float]:
+        """Sample-weighted means of the epoch's batch values, and the validation."""
+        first = step - step % self._order.steps_per_epoch
+        sizes = [self._order.size(at) for at in range(first, first + self._order.steps_per_epoch)]
+        metrics = {name: float(np.average(values, weights=sizes)) for name, values in self._epoch.items()}
+        if self._plan.validation is not None:
+            metrics |= self._live.validate()
+        for name, value in metrics.items():
+            self._history.setdefault(name, []).append(value)
+        self._epoch = {}
+        return metrics
+
+    def _is_chunk_over(self) -> bool:
+        return time.monotonic() - self._chunk_began >= self._chunk_seconds
+
+    def _report(self, *, epoch: int | None, metrics: dict[str, float]) -> None:
+        """Tell the observer what is new, and do what it answers."""
+        segment = Segment(
+            self._reported, self._losses[self._reported :].copy(), epoch, metrics, self._checkpoint_maker()
+        )
+        self._reported = self.step
+        answer = self._observer(self._index, segment)
+        if isinstance(answer, Stop) and self._stop is None:
+            self._stop = answer.reason
+        elif isinstance(answer, Probe) and self.is_running:
+            self._probe(answer)
+        elif isinstance(answer, SetRates) and self.is_running:
+            self._set_rates(answer.rates)
+        self._chunk_began = time.monotonic()
+
+    def _checkpoint_maker(self) -> Callable[[], Checkpoint]:
+        step = self.step
+
+        def make() -> Checkpoint:
+            if self.step != step:
+                raise RuntimeError(f"The training is at step {self.step}; the checkpoint of step {step} is past.")
+            return self.checkpoint()
+
+        return make
+
+    def checkpoint(self) -> Checkpoint:
+        """Everything needed to go on from here as if never stopped."""
+        arrays: Arrays = {f"live/{name}": value for name, value in self._live.snapshot().items()}
+        arrays |= {"run/rates": self._rates.copy(), "run/losses": self._losses.copy()}
+        arrays |= {f"run/epoch/{name}": np.array(values) for name, values in self._epoch.items()}
+        arrays |= {f"run/history/{name}": np.array(values) for name, values in self._history.items()}
+        return Checkpoint(self.step, arrays, dict(self._facts))
+
+    def _resume(self, checkpoint: Checkpoint) -> None:
+        if checkpoint.facts.get("engine") != self._facts["engine"]:
+            raise ValueError(
+                f"The checkpoint was made by the engine {checkpoint.facts.get('engine')!r}; {self._facts['engine']!r} "
+                "cannot go on from it. Resume with the engine that made it."
+            )
+        arrays = checkpoint.arrays
+        self._rates = np.array(arrays["run/rates"])
+        self._step = len(arrays["run/losses"])
+        self._measured[: self._step] = arrays["run/losses"]
+        self._epoch = {name: values.tolist() for name, values in _below("run/epoch/", arrays).items()}
+        self._history = {name: values.tolist() for name, values in _below("run/history/", arrays).items()}
+        self._reported = self.step
+        if self._watch is not None:
+            self._watch.feed(self._losses)
+        self._live.restore(_below("live/", arrays))
+
+    def _probe(self, probe: Probe) -> None:
+        """A range test from here on the batches to come; afterwards everything is as before, also when it raises."""
+        before = self._live.snapshot()
+        watch = DivergenceWatch(self._plan.divergence or DivergenceRule())
+        losses: list[float] = []
+        try:
+            for offset, rate in enumerate(probe.rates):
+                losses.append(self._live.update(self.step + offset, float(rate)))
+                if watch.feed(losses[-1:]) is not None:
+                    break
+        finally:
+            self._live.restore(before)
+        self._set_rates(probe.answer(Curve(probe.rates[: len(losses)], losses)))
+
+    def _set_rates(self, rates: Floats) -> None:
+        """Replace the rates of the remaining updates."""
+        left = len(self._rates) - self.step
+        if np.shape(rates) != (left,):
+            raise ValueError(
+                f"The observer must answer with the rates of the {left} remaining updates, not with the shape "
+                f"{np.shape(rates)}."
+            )
+        self._rates = np.concatenate([self._rates[: self.step], np.asarray(rates, dtype=np.float64)])
+
+    @property
+    def should_test(self) -> bool:
+        """Whether the plan wants the test set measured and the run ended so that it can be."""
+        return self._plan.test and self._stop not in _UNFINISHED
+
+    def run(self, *, final: dict[str, float], engine_facts: dict[str, object], seconds: dict[str, float]) -> Run:
+        """The finished run."""
+        return Run(
+            curve=Curve(self._rates[: self.step], self._losses.copy()),
+            stop_reason=self._stop or StopReason.COMPLETED,
+            stopped_at=None if self._stop is None else self.step - 1,
+            engine=str(self._facts["engine"]),
+            history={name: np.array(values) for name, values in self._history.items()},
+            final=final,
+            engine_facts=engine_facts,
+            seconds=seconds,
+        )
+
+
+def _below(prefix: str, arrays: Mapping[str, NDArray[Any]]) -> Arrays:
+    return {name.removeprefix(prefix): value for name, value in arrays.items() if name.startswith(prefix)}
