@@ -46,8 +46,7 @@ def create_app(settings: Settings) -> FastAPI:
     for module in ROUTERS:
         app.include_router(module.router)
     app.add_api_route("/", _home, include_in_schema=False)
-    bodies = {"JobDocument": jobs.EXPERIMENT, "AnalysisRequest": analyses.REQUEST}
-    openapi.install(app, {name: openapi.schema_of(adapter) for name, adapter in bodies.items()})
+    openapi.install(app, {"JobDocument": jobs.EXPERIMENT, "AnalysisRequest": analyses.REQUEST})
     return app
 
 

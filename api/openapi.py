@@ -73,12 +73,12 @@ def job_examples() -> dict[str, Any]:
     return {path.stem: json.loads(path.read_text()) for path in sorted(Path(folder).glob("*.json"))}
 
 
-def install(app: FastAPI, bodies: Mapping[str, dict[str, Any]]) -> None:
+def install(app: FastAPI, bodies: Mapping[str, TypeAdapter[Any]]) -> None:
     """Serve our document instead of the one FastAPI would make.
 
     Args:
         app: the application.
-        bodies: name -> JSON Schema of the bodies that routes parse themselves.
+        bodies: name -> adapter of the bodies that routes parse themselves.
     """
 
     @cache
@@ -88,8 +88,8 @@ def install(app: FastAPI, bodies: Mapping[str, dict[str, Any]]) -> None:
         for name in ("HTTPValidationError", "ValidationError"):
             schemas.pop(name, None)
         _add(schemas, "Problem", Problem.model_json_schema(ref_template="#/components/schemas/{model}"))
-        for name, schema in bodies.items():
-            _add(schemas, name, schema)
+        for name, adapter in bodies.items():
+            _add(schemas, name, schema_of(adapter))
         _keep_problem_types(made)
         return made
 

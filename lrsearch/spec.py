@@ -76,7 +76,7 @@ def _problem(details: ErrorDetails, document: Any) -> Problem:
         pointer=pointer + (field if field.startswith("/") or not field else f"/{escape(field)}"),
         rule=details["type"],
         value=None if details["type"] == "missing" else _value_at(details["input"], field),
-        message=str(context.get("message", details["msg"])),
+        message=str(context.get("message", MESSAGES.get(details["type"], details["msg"]))),
         action=str(context.get("action", "")) or action_for(details["type"], context, details["loc"]),
     )
 
@@ -114,6 +114,15 @@ def escape(part: str) -> str:
     """Escape one part of a JSON pointer (RFC 6901, section 3)."""
     return part.replace("~", "~0").replace("/", "~1")
 
+
+MESSAGES: Final[Mapping[str, str]] = {
+    "missing": "This field is required.",
+    "extra_forbidden": "There is no such field.",
+    "model_type": "This must be an object.",
+    "model_attributes_type": "This must be an object.",
+    "dict_type": "This must be an object.",
+}
+"""What is wrong, where pydantic's own words speak of Python."""
 
 ACTIONS: Final[Mapping[str, str]] = {
     "missing": "Add the field {name!r}.",

@@ -26,7 +26,7 @@ router = APIRouter(prefix="/v1/jobs/{job_id}/events", tags=["jobs"])
 
 @router.get(
     "",
-    response_class=EventSourceResponse,
+    response_class=Response,
     responses={
         200: {"description": "Events until the job is over.", "content": {"text/event-stream": STREAM}},
         204: {"description": "The job is over and Last-Event-ID was its last event: do not reconnect."},
