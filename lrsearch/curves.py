@@ -5,19 +5,42 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Self
+from typing import Any, Final, Literal, Self
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-Floats = NDArray[np.float64]
+from lrsearch.smoothing import Floats, Smoothed, ema, noise_level, robust_deviation, smoothings
+
+__all__ = [
+    "ROUNDING",
+    "WIDTHS",
+    "Curve",
+    "CurveBand",
+    "DivergenceRule",
+    "DivergenceWatch",
+    "Ended",
+    "Floats",
+    "Ramp",
+    "Smoothed",
+    "band",
+    "ema",
+    "noise_level",
+    "ramp_rates",
+    "robust_deviation",
+    "smooth",
+    "smoothing",
+    "smoothings",
+    "usable",
+]
+
 Ramp = Literal["exponential", "linear"]
 Ended = Literal["diverged", "non_finite"]
 
 ROUNDING = 1e-12
 """Share of a number's size below which a difference is float rounding: a constant loss must stay constant."""
-MOST_BINS = 400
-"""Longer curves are averaged into this many bins of log lr before they are smoothed: 1/50 of a decade on 8 decades."""
+WIDTHS: Final = (0.1, 0.2, 0.4, 0.8)
+"""Kernel widths in decades, narrow to wide, for reading and drawing curves."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -155,55 +178,6 @@ class DivergenceWatch:
         return watch
 
 
-def robust_deviation(values: ArrayLike) -> float:
-    """Standard deviation of normal values, deaf to outliers: 1.4826 median(|values - median(values)|); 0 when empty.
-
-    Example:
-        >>> robust_deviation([1.0, 1.0, 1.0, 1e9])
-        0.0
-    """
-    array = np.asarray(values, dtype=np.float64)
-    return 1.4826 * float(np.median(np.abs(array - np.median(array)))) if array.size else 0.0
-
-
-def noise_level(values: ArrayLike) -> float:
-    """Standard deviation of the noise on a slowly changing series, from its second differences.
-
-    d_i = v[i-1] - 2 v[i] + v[i+1]; sqrt(mean(min(d^2, (3 robust_deviation(d))^2)) / 6). A straight line has none, jumps
-    and spikes count little; 0 with fewer than 4 values.
-
-    Source: Rice 1984, Bandwidth choice for nonparametric regression, the second-order form; made robust by clipping.
-    """
-    differences = np.diff(np.asarray(values, dtype=np.float64), n=2)
-    limit = 3.0 * robust_deviation(differences)
-    if differences.size < 2:
-        return 0.0
-    return math.sqrt(float(np.mean(np.minimum(np.abs(differences), limit) ** 2)) / 6.0)
-
-
-def ema(values: ArrayLike, beta: float = 0.9) -> Floats:
-    """Causal exponential moving average with bias correction; for stopping, never for reading a rate off a curve.
-
-    m_i = beta m_(i-1) + (1 - beta) v_i, m_(-1) = 0; answer m_i / (1 - beta^(i+1)), so that flat stays flat.
-
-    Args:
-        values: shape (n,).
-        beta: weight of the past, in [0, 1).
-
-    Returns:
-        Shape (n,), float64; from the first value that is not finite on, nothing is finite.
-
-    Example:
-        >>> ema([2.0, 2.0, 2.0]).round(12).tolist()
-        [2.0, 2.0, 2.0]
-    """
-    mean, averages = 0.0, list[float]()
-    for step, value in enumerate(np.asarray(values, dtype=np.float64).tolist(), start=1):
-        mean = beta * mean + (1.0 - beta) * value
-        averages.append(mean / (1.0 - beta**step))
-    return np.array(averages, dtype=np.float64)
-
-
 def usable(curve: Curve) -> tuple[Floats, Floats]:
     """What of a curve can be read: log10 lr and losses, by rising rate, up to the first loss that is not finite.
 
@@ -221,88 +195,12 @@ def usable(curve: Curve) -> tuple[Floats, Floats]:
     return np.log10(lrs[keep][order]), losses[keep][order]
 
 
-def despike(losses: Floats, factor: float = 6.0) -> Floats:
-    """Replace lone outliers by the median of the 7 losses around them.
-
-    A loss is an outlier when it lies further than `factor` noise levels, and `factor` robust deviations of its own
-    neighbourhood, from that median. The three losses at either end stay.
-
-    Source: Hampel 1974, The influence curve and its role in robust estimation (the Hampel filter).
-    """
-    if len(losses) < 7:
-        return losses
-    windows = np.lib.stride_tricks.sliding_window_view(losses, 7)
-    middle = np.median(windows, axis=1)
-    spread = 1.4826 * np.median(np.abs(windows - middle[:, None]), axis=1)
-    limit = factor * np.maximum(spread, noise_level(losses))
-    inner = losses[3:-3]
-    return np.concatenate([losses[:3], np.where(np.abs(inner - middle) > limit, middle, inner), losses[-3:]])
+def smoothing(curve: Curve, width: float = WIDTHS[1]) -> Smoothed:
+    """The zero-phase smoothed curve at its own rates, with slope and noise: see `lrsearch.smoothing.smoothings`."""
+    return next(smoothings(*usable(curve), (width,)))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Smoothed:
-    """A loss curve after zero-phase smoothing in log lr: nothing is shifted, a straight line stays a straight line.
-
-    Attributes:
-        x: shape (m,), log10 lr, rising strictly.
-        y: shape (m,), smoothed loss; a divergence is capped at `cap`.
-        slope: shape (m,), d loss / d log10 lr.
-        noise: standard deviation of the raw losses around the curve.
-        deviation: shape (m,), standard deviation that is left of it in `y`.
-        scatter: shape (m,), root mean square of what the smoothing took away around the rate.
-        cap: loss above which raw losses were cut off before smoothing, so that a divergence does not leak to the left.
-        width: standard deviation of the kernel, decades.
-    """
-
-    x: Floats
-    y: Floats
-    slope: Floats
-    noise: float
-    deviation: Floats
-    scatter: Floats
-    cap: float
-    width: float
-
-
-def smoothing(curve: Curve, width: float = 0.2) -> Smoothed:
-    """Smooth a curve by local straight lines with a Gaussian kernel in log10 lr.
-
-    At each rate x the line a + b (x' - x) that minimises sum_j exp(-(x_j - x)^2 / (2 w^2)) (loss_j - a - b (x_j - x))^2;
-    a is the smoothed loss, b its derivative. w = min(width, span / 20), and never less than the distance to the second
-    nearest point. The same on a denser ramp; exact on straight lines, at the ends too.
-
-    Args:
-        curve: any curve.
-        width: standard deviation of the kernel in decades, > 0.
-
-    Returns:
-        The smoothed curve at its own rates (bins of them beyond `MOST_BINS`); empty when nothing is usable.
-
-    Source: Cleveland 1979, Robust locally weighted regression; Fan & Gijbels 1996, section 3.
-    """
-    log_lrs, losses = usable(curve)
-    losses = despike(losses)
-    noise, cap = noise_level(losses), _cap(losses)
-    x, y, counts = _binned(log_lrs, np.minimum(losses, cap))
-    if len(x) == 0:
-        return Smoothed(x, x, x, 0.0, x, x, cap, width)
-    wanted = min(width, float(x[-1] - x[0]) / 20.0)
-    level, slope, kernel = _local_lines(x, counts, wanted)
-    centre = float(np.median(y))
-    smoothed: Floats = centre + level @ (y - centre)
-    return Smoothed(
-        x=x,
-        y=smoothed,
-        slope=slope @ (y - centre),
-        noise=noise,
-        deviation=noise * np.sqrt(np.sum(level**2 / counts, axis=1)),
-        scatter=np.sqrt(kernel @ (y - smoothed) ** 2),
-        cap=cap,
-        width=wanted,
-    )
-
-
-def smooth(curve: Curve, width: float = 0.2) -> Floats:
+def smooth(curve: Curve, width: float = WIDTHS[1]) -> Floats:
     """The zero-phase smoothed loss at every step of a curve, for plots; see `smoothing`.
 
     Returns:
@@ -318,42 +216,6 @@ def smooth(curve: Curve, width: float = 0.2) -> Floats:
     if len(smoothed.x):
         answer[readable] = np.interp(np.log10(curve.lrs[readable]), smoothed.x, smoothed.y)
     return answer
-
-
-def _cap(losses: Floats) -> float:
-    """Where a divergence is cut off: best + 2 max(initial - best, 3 noise, first quartile - best)."""
-    if len(losses) == 0:
-        return math.inf
-    best = float(np.min(losses))
-    initial = float(np.median(losses[: max(3, len(losses) // 20)]))
-    quartile = float(np.quantile(losses, 0.25))
-    return best + 2.0 * max(initial - best, 3.0 * noise_level(losses), quartile - best)
-
-
-def _binned(x: Floats, y: Floats) -> tuple[Floats, Floats, Floats]:
-    """Means of x and y over equal rates, or over equal bins of x when there are more than `MOST_BINS`; and counts."""
-    if len(x) == 0:
-        return x, y, x
-    keys = x if len(x) <= MOST_BINS else np.floor((x - x[0]) / max(float(x[-1] - x[0]), 1e-300) * MOST_BINS)
-    starts = np.flatnonzero(np.diff(keys, prepend=keys[0] - 1.0))
-    counts = np.diff(starts, append=len(x)).astype(np.float64)
-    return np.add.reduceat(x, starts) / counts, np.add.reduceat(y, starts) / counts, counts
-
-
-def _local_lines(x: Floats, counts: Floats, width: float) -> tuple[Floats, Floats, Floats]:
-    """Matrices (m, m) that map losses at x to the levels, slopes and local means of the lines."""
-    u: Floats = x[None, :] - x[:, None]
-    second = min(2, len(x) - 1)
-    near: Floats = np.partition(np.abs(u), second, axis=1)[:, second]
-    bandwidth = np.maximum(np.maximum(near, width), 1e-300)
-    kernel: Floats = np.exp(-0.5 * (u / bandwidth[:, None]) ** 2) * counts
-    kernel = kernel / kernel.sum(axis=1, keepdims=True)
-    first: Floats = (kernel * u).sum(axis=1, keepdims=True)
-    variance: Floats = (kernel * u**2).sum(axis=1, keepdims=True) - first**2
-    # A single rate within the kernel has no variance: its line is flat.
-    precision: Floats = 1.0 / np.where(variance > 1e-9 * bandwidth[:, None] ** 2, variance, np.inf)
-    slope: Floats = kernel * (u - first) * precision
-    return kernel - first * slope, slope, kernel
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -10,7 +10,7 @@ from typing import ClassVar, Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from lrsearch.curves import ROUNDING, Curve, Ended, Floats, Smoothed, smoothing
+from lrsearch.curves import ROUNDING, WIDTHS, Curve, Ended, Floats, Smoothed, smoothings, usable
 
 
 class Verdict(StrEnum):
@@ -46,11 +46,12 @@ class Suggestion:
 
 MIN_POINTS: Final = 8
 """Fewest different rates with a finite loss that can be read; a range test has at least 10 steps."""
-WIDTHS: Final = (0.2, 0.4, 0.8)
-"""Kernel widths in decades, tried in turn until the fall of the loss stands out of the noise."""
-SIGNIFICANT: Final = 6.0
-"""A fall counts when it exceeds this many standard deviations of the smoothed difference; calibrated on pure noise, see
-benchmarks/bias.py."""
+SIGNIFICANT: Final = (20.0, 6.0, 6.0, 6.0)
+"""By kernel width of `WIDTHS`: a fall counts when it exceeds this many standard deviations of the smoothed difference.
+
+6 is calibrated on pure noise (benchmarks/bias.py). Only a clear fall is read with the narrowest kernel, which moves its
+edges least.
+"""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -135,14 +136,15 @@ def rate(log_lr: float, why: str, bounds: tuple[float, float] | None = None) -> 
 
 def read(curve: Curve) -> Reading | Suggestion:
     """Smooth a curve and find the fall of its loss, or say why there is none to read."""
-    smoothed = smoothing(curve, WIDTHS[0])
-    if len(smoothed.x) < MIN_POINTS:
-        return _too_short(curve, len(smoothed.x))
-    for width in WIDTHS:
-        reading = _before_divergence(curve, smoothing(curve, width))
-        if _is_significant(reading):
+    seen: list[Smoothed] = []
+    for smoothed, deviations in zip(smoothings(*usable(curve), WIDTHS), SIGNIFICANT, strict=True):
+        if len(smoothed.x) < MIN_POINTS:
+            return _too_short(curve, len(smoothed.x))
+        reading = _before_divergence(curve, smoothed)
+        if _is_significant(reading, deviations):
             return _still_falling(reading) if _is_open(reading) else reading
-    return _no_fall(curve, smoothed)
+        seen.append(smoothed)
+    return _no_fall(curve, seen[1])
 
 
 def _too_short(curve: Curve, points: int) -> Suggestion:
@@ -178,8 +180,8 @@ def _diverged(smoothed: Smoothed) -> NDArray[np.intp]:
     return np.flatnonzero(smoothed.y > limit)
 
 
-def _is_significant(reading: Reading) -> bool:
-    return reading.drop > max(SIGNIFICANT * reading.noise, _rounding(reading.y))
+def _is_significant(reading: Reading, deviations: float) -> bool:
+    return reading.drop > max(deviations * reading.noise, _rounding(reading.y))
 
 
 def _is_open(reading: Reading) -> bool:
@@ -204,7 +206,7 @@ def _no_fall(curve: Curve, smoothed: Smoothed) -> Suggestion:
     rise = float(np.max(smoothed.y) - smoothed.y[0])
     noise = float(np.max(smoothed.deviation)) * 2.0**0.5
     over = _diverged(smoothed)
-    if over.size == 0 and rise <= max(SIGNIFICANT * noise, _rounding(smoothed.y)):
+    if over.size == 0 and rise <= max(SIGNIFICANT[1] * noise, _rounding(smoothed.y)):
         is_cut = not bool(np.isfinite(curve.losses).all())
         return _flat(f" before it is not finite at {10.0 ** smoothed.x[-1]:.2g}" if is_cut else " at any rate")
     first = float(smoothed.x[over[0] if over.size else -1])
