@@ -83,6 +83,7 @@ class Plan:
         test: whether to measure the test set at the end.
         engine: `auto` lets the rule choose, the others force an engine.
         resume_from: a checkpoint of the same plan, or None.
+        xla: whether XLA compiles the run, None to leave it to the rule (compiled engine only).
     """
 
     model: ModelSpec
@@ -97,6 +98,7 @@ class Plan:
     test: bool = False
     engine: Literal["auto", "compiled", "fit"] = "auto"
     resume_from: Checkpoint | None = None
+    xla: bool | None = None
 
     @property
     def steps(self) -> int:
