@@ -99,10 +99,28 @@ def enqueue(pack_ids: Sequence[str]) -> None:
 def ping(timeout: float = 0.5) -> bool:
     """Whether the broker answers within `timeout` seconds."""
     try:
-        with _client(timeout) as client:
-            return bool(client.ping())
-    except (redis.RedisError, OSError):
+        check(timeout)
+    except (Misconfigured, Unavailable):
         return False
+    return True
+
+
+def check(timeout: float = 0.5) -> None:
+    """Ask the broker for an answer within `timeout` seconds.
+
+    Raises:
+        Misconfigured: REDIS_URL cannot be read, or the broker refuses its user and password.
+        Unavailable: nobody answers there, or not in time.
+    """
+    try:
+        with _client(timeout) as client:
+            client.ping()
+    except redis.AuthenticationError as error:
+        raise Misconfigured(f"The broker refuses us ({error}); correct the user and password in REDIS_URL.") from error
+    except ValueError as error:
+        raise Misconfigured(f"REDIS_URL cannot be read ({error}); write redis://[:password@]host:6379/0.") from error
+    except (redis.RedisError, OSError) as error:
+        raise Unavailable(f"The broker does not answer ({error or type(error).__name__}); start it.") from error
 
 
 def waiting(limit: int = 10_000) -> list[str]:

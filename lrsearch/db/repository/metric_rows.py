@@ -51,3 +51,9 @@ def trials_between(session: Session, after: datetime | None, until: datetime | N
     if until is not None:
         statement = statement.where(Trial.recorded_at <= until)
     return [(status, facts) for status, facts in session.execute(statement)]
+
+
+def leases_over_since(session: Session, seconds: float) -> int:
+    """Running packs whose lease ended longer ago than `seconds`: the reaper should have taken them back."""
+    statement = select(func.count()).where(Pack.status == JobStatus.RUNNING, Pack.lease_until < database_time(-seconds))
+    return session.execute(statement).scalar_one()
