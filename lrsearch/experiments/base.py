@@ -198,12 +198,13 @@ class Experiment(Spec):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Line:
-    """A line; `role` picks its style: raw (thin, pale), main, marker, muted."""
+    """A line; `role` picks its style: raw (thin, pale), main, points, muted; one of many alike stands for all in the legend."""
 
     label: str
     x: Sequence[float]
     y: Sequence[float]
     role: Literal["raw", "main", "muted", "points"] = "main"
+    is_in_legend: bool = True
 
 
 @dataclass(frozen=True, slots=True, eq=False)

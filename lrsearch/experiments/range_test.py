@@ -197,7 +197,10 @@ def _seconds(records: Sequence[TrialRecord]) -> dict[str, float]:
 def _loss_plot(document: RangeTest, result: Mapping[str, Any]) -> PlotSpec:
     rows: list[Mapping[str, Any]] = result["curves"]
     curves = [Curve(row["lrs"], _floats(row["losses"])) for row in rows]
-    lines = [Line(f"batch loss, seed {row['seed']}", row["lrs"], _floats(row["losses"]), "raw") for row in rows]
+    lines = [
+        Line(f"batch loss, seed {row['seed']}", row["lrs"], _floats(row["losses"]), "raw", is_in_legend=index == 0)
+        for index, row in enumerate(rows)
+    ]
     bands: list[Band] = []
     if any(len(curve) for curve in curves):
         middle = band(curves)

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from lrsearch.experiments.base import Line, PlotSpec
 from lrsearch.reports.axes import y_range
-from lrsearch.reports.themes import PALETTES, SERIES, Palette, Theme
+from lrsearch.reports.themes import PALETTES, SERIES, Palette, Theme, raw_opacity
 
 INCHES = (8.0, 5.0)
 DOTS_PER_INCH = 150
@@ -54,13 +54,14 @@ def _color(line: Line, mains: list[Line], palette: Palette) -> str:
 
 
 def _draw(axes: Axes, line: Line, color: str) -> None:
+    label = line.label if line.is_in_legend else None
     match line.role:
         case "points":
-            axes.plot(line.x, line.y, "o", color=color, label=line.label, markersize=4)
+            axes.plot(line.x, line.y, "o", color=color, label=label, markersize=4)
         case "raw":
-            axes.plot(line.x, line.y, color=color, label=line.label, linewidth=0.7, alpha=0.8)
+            axes.plot(line.x, line.y, color=color, label=label, linewidth=0.7, alpha=raw_opacity(len(line.x)))
         case _:
-            axes.plot(line.x, line.y, color=color, label=line.label, linewidth=2)
+            axes.plot(line.x, line.y, color=color, label=label, linewidth=2)
 
 
 def _style(axes: Axes, plot: PlotSpec, palette: Palette) -> None:

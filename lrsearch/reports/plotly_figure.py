@@ -8,7 +8,7 @@ from typing import Any
 
 from lrsearch.experiments.base import Band, Line, Mark, PlotSpec, Span
 from lrsearch.reports.axes import y_range
-from lrsearch.reports.themes import PALETTES, SERIES, Palette, Theme
+from lrsearch.reports.themes import PALETTES, SERIES, Palette, Theme, raw_opacity
 
 
 def figure(plot: PlotSpec, theme: Theme) -> dict[str, Any]:
@@ -31,7 +31,8 @@ def _line(line: Line, mains: list[Line], palette: Palette) -> dict[str, Any]:
         "x": _numbers(line.x),
         "y": _numbers(line.y),
         "line": {"color": color, "width": 1 if line.role == "raw" else 2.5},
-        "opacity": 0.7 if line.role == "raw" else 1.0,
+        "opacity": raw_opacity(len(line.x)) if line.role == "raw" else 1.0,
+        "showlegend": line.is_in_legend,
     }
 
 

@@ -50,3 +50,8 @@ PALETTES: dict[Theme, Palette] = {
 
 SERIES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c6bb1", "#7f7f7f")
 """Colours of several main lines in one figure, in this order."""
+
+
+def raw_opacity(points: int) -> float:
+    """Opacity of a raw line: 0.8 up to 100 points, falling with the square root of their number to 0.15."""
+    return max(0.15, min(0.8, 8.0 / max(points, 1) ** 0.5))
