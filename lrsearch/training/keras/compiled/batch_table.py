@@ -1,0 +1,46 @@
+"""The batches of a chunk as matrices of sample indices."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lrsearch.training.data_order import DataOrder
+from lrsearch.training.keras.compiled.loops import Batches
+from lrsearch.training.keras.compiled.program import Program
+
+
+class BatchTable:
+    """Fills the batches of chunks from the data orders of the members; keeps those of the last epoch."""
+
+    def __init__(self, program: Program, orders: Sequence[DataOrder]) -> None:
+        self._program, self._orders = program, orders
+        self._epoch, self._rows = -1, np.empty((0, len(orders), program.batch_size), np.int32)
+
+    def filled(self, step: int, rates: NDArray[np.float64]) -> Batches:
+        """The updates step .. step + len(rates) - 1, at rates of shape (count, members)."""
+        batches, count = self._program.no_batches(), len(rates)
+        per_epoch = self._orders[0].steps_per_epoch
+        is_stacked = self._program.kind.members is not None
+        batches.rates[:count] = rates if is_stacked else rates[:, 0]
+        done = 0
+        while done < count:
+            epoch, first = divmod(step + done, per_epoch)
+            rows = self._rows_of(epoch)[first : first + count - done]
+            batches.indices[done : done + len(rows)] = rows if is_stacked else rows[:, 0]
+            done += len(rows)
+        batches.is_short[:count] = (np.arange(step, step + count) + 1) % per_epoch == 0
+        return batches._replace(count=np.int32(count))
+
+    def _rows_of(self, epoch: int) -> NDArray[np.int32]:
+        """Samples of each batch of an epoch: shape (steps, members, batch); a short last batch is filled up with 0."""
+        if epoch != self._epoch:
+            size = self._orders[0].steps_per_epoch * self._program.batch_size
+            padded = np.zeros((len(self._orders), size), np.int32)
+            for row, order in zip(padded, self._orders, strict=True):
+                row[: order.samples] = order.permutation(epoch)
+            shape = (len(self._orders), -1, self._program.batch_size)
+            self._epoch, self._rows = epoch, padded.reshape(shape).swapaxes(0, 1)
+        return self._rows

@@ -1,0 +1,108 @@
+"""The fast engine: many updates in one compiled call, runs alike in one stack."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import tensorflow as tf
+
+from lrsearch.training.data_order import DataOrder
+from lrsearch.training.keras.compiled.cache import ProgramCache
+from lrsearch.training.keras.compiled.driver import Driver
+from lrsearch.training.keras.compiled.pack import LiveMember, Pack, state_of
+from lrsearch.training.keras.compiled.packing import Numbered, PackPlan, Packer
+from lrsearch.training.keras.compiled.program import Program
+from lrsearch.training.keras.compiled.step_functions import State
+from lrsearch.training.keras.environment import environment
+from lrsearch.training.plan import Plan
+from lrsearch.training.recorder import CHUNK_SECONDS, Recorder
+from lrsearch.training.trainer import Observer, Run, go_on
+
+
+class CompiledTrainer:
+    """Trains plans in compiled loops; what shares model, data, batch size and optimizer is stacked.
+
+    Programs stay compiled between calls: the second job of a kind starts in milliseconds.
+
+    Args:
+        chunk_seconds: time after which a chunk ends within an epoch.
+        cache: where programs are kept.
+    """
+
+    name = "compiled"
+
+    def __init__(self, chunk_seconds: float = CHUNK_SECONDS, cache: ProgramCache | None = None) -> None:
+        self._chunk_seconds, self._cache = chunk_seconds, cache or ProgramCache()
+        self._packer = Packer()
+
+    def train(self, plans: Sequence[Plan], observer: Observer = go_on) -> list[Run]:
+        """Train every plan, stacks one after the other; see `Trainer.train`."""
+        runs: dict[int, Run] = {}
+        waiting = self._packer.packs([Numbered(index, plan) for index, plan in enumerate(plans)])
+        while waiting:
+            pack = waiting.pop(0)
+            try:
+                runs |= self._train(pack, observer)
+            except tf.errors.ResourceExhaustedError:
+                if len(pack.items) == 1:
+                    raise
+                waiting[:0] = pack.halves("the device was out of memory with a stack of {}")
+        return [runs[index] for index in range(len(plans))]
+
+    def _train(self, planned: PackPlan, observer: Observer) -> dict[int, Run]:
+        began = time.perf_counter()
+        plans = [item.plan for item in planned.items]
+        program, is_warm = self._cache.get(planned.kind, lambda: Program(plans[0], planned.kind))
+        pack = _pack(program, plans, planned.size)
+        built = time.perf_counter()
+        pack.compile()
+        compiled = time.perf_counter()
+        facts = planned.facts | environment() | {"was_warm": is_warm}
+        recorders = [
+            _recorder(pack, place, item, observer, {"engine": self.name, **facts}, self._chunk_seconds)
+            for place, item in enumerate(planned.items)
+        ]
+        driver = Driver(
+            pack,
+            recorders,
+            has_epoch_ends=plans[0].validation is not None,
+            is_slow=planned.is_slow,
+            chunk_seconds=self._chunk_seconds,
+        )
+        driver.run()
+        seconds = {
+            "build": built - began,
+            "compile": compiled - built,
+            "train": time.perf_counter() - compiled - driver.test_seconds,
+            "test": driver.test_seconds,
+        }
+        return {
+            item.index: recorder.run(final=final, engine_facts=dict(facts), seconds=dict(seconds))
+            for item, recorder, final in zip(planned.items, recorders, driver.final, strict=True)
+        }
+
+
+def _pack(program: Program, plans: Sequence[Plan], size: int) -> Pack:
+    """The members at their first step; a stack that is resumed in part is filled up with copies of its last member."""
+    filled = [*plans, *[plans[-1]] * (size - len(plans))]
+    resumed = plans[0].resume_from
+    orders = [DataOrder(program.samples, plan.batch_size, plan.seed) for plan in filled]
+    return Pack(program, orders, [_first_state(program, plan) for plan in filled], resumed.step if resumed else 0)
+
+
+def _first_state(program: Program, plan: Plan) -> State:
+    if plan.resume_from is None:
+        return program.first_state(plan.seed)
+    arrays = plan.resume_from.arrays
+    return state_of({name.removeprefix("live/"): a for name, a in arrays.items() if name.startswith("live/")})
+
+
+def _recorder(
+    pack: Pack, place: int, item: Numbered, observer: Observer, facts: dict[str, Any], chunk_seconds: float
+) -> Recorder:
+    live = LiveMember(pack, place, lambda: recorder.step)
+    order = DataOrder(pack.program.samples, item.plan.batch_size, item.plan.seed)
+    recorder = Recorder(item.plan, item.index, order, live, observer, facts=facts, chunk_seconds=chunk_seconds)
+    return recorder

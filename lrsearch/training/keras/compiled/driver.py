@@ -1,0 +1,105 @@
+"""Trains a pack to its end: chunk after chunk, each handed to the recorders of the members."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lrsearch.training.keras.compiled.loops import Chunk
+from lrsearch.training.keras.compiled.pack import Pack
+from lrsearch.training.recorder import Recorder
+
+Floats = NDArray[np.float64]
+
+FIRST_CHUNK_STEPS = 16
+"""Updates of the first chunk of a program that was never timed; 1 with convolutions, whose updates take long."""
+
+
+class Driver:
+    """Trains a pack.
+
+    Args:
+        pack: the members; those beyond the recorders only fill the stack.
+        recorders: one for each member whose run counts.
+        has_epoch_ends: whether something is measured at the end of each epoch, so that no chunk may pass one.
+        is_slow: whether an update may take long, so that the first chunk must be short.
+        chunk_seconds: time a chunk may take.
+    """
+
+    def __init__(
+        self, pack: Pack, recorders: Sequence[Recorder], *, has_epoch_ends: bool, is_slow: bool, chunk_seconds: float
+    ) -> None:
+        self._pack, self._recorders = pack, recorders
+        self._has_epoch_ends, self._is_slow, self._chunk_seconds = has_epoch_ends, is_slow, chunk_seconds
+        self.final: list[dict[str, float]] = [{} for _ in recorders]
+        """What each member's test set measured."""
+        self.test_seconds = 0.0
+
+    def run(self) -> None:
+        """Train until no recorder is running."""
+        for place, recorder in enumerate(self._recorders):
+            if not recorder.is_running:
+                self._finish(place)
+        while running := self._running():
+            left = max(self._left(place) for place in running)
+            rates = self._rates(min(left, self._chunk_steps(running)))
+            is_alive = np.array([place in running for place in range(self._pack.members)])
+            self._hand_over(self._pack.advance(rates, is_alive), rates)
+
+    def _running(self) -> list[int]:
+        return [place for place, recorder in enumerate(self._recorders) if recorder.is_running]
+
+    def _left(self, place: int) -> int:
+        return len(self._recorders[place].rates_ahead(self._pack.program.chunk_steps))
+
+    def _chunk_steps(self, running: Sequence[int]) -> int:
+        """Updates that may be made before the recorders are asked."""
+        steps = self._pack.program.chunk_steps
+        if self._has_epoch_ends:
+            steps = min(steps, min(self._recorders[place].steps_to_epoch_end for place in running))
+        seconds = self._pack.program.seconds_per_step
+        if seconds is None:
+            return min(steps, 1 if self._is_slow else FIRST_CHUNK_STEPS)
+        return max(1, min(steps, int(self._chunk_seconds / seconds)))
+
+    def _rates(self, count: int) -> Floats:
+        """Rates of shape (count, members); 0 for members that have ended, whose updates nobody looks at."""
+        rates = np.zeros((count, self._pack.members))
+        for place in self._running():
+            ahead = self._recorders[place].rates_ahead(count)
+            rates[: len(ahead), place] = ahead
+        return rates
+
+    def _hand_over(self, chunk: Chunk, rates: Floats) -> None:
+        """Give the recorders what was measured, epoch by epoch; go back when one of them changes its rates."""
+        first, done = self._pack.step - chunk.done, 0
+        while done < chunk.done and (running := self._running()):
+            size = min(chunk.done - done, *(self._recorders[place].steps_to_epoch_end for place in running))
+            for place in running:
+                part = slice(done, done + size)
+                values = dict(zip(self._pack.program.metric_names, chunk.metrics[part, place].T, strict=True))
+                self._recorders[place].add(chunk.losses[part, place], values)
+                if not self._recorders[place].is_running:
+                    self._finish(place)
+            done += size
+            if done < chunk.done and self._has_other_rates(rates[done:]):
+                self._pack.rewind(first + done)
+                return
+
+    def _has_other_rates(self, rates: Floats) -> bool:
+        """Whether a recorder wants other rates than the chunk was trained at."""
+        for place in self._running():
+            ahead = self._recorders[place].rates_ahead(len(rates))
+            if not np.array_equal(ahead, rates[: len(ahead), place]):
+                return True
+        return False
+
+    def _finish(self, place: int) -> None:
+        recorder = self._recorders[place]
+        if recorder.should_test:
+            began = time.perf_counter()
+            self.final[place] = self._pack.measure(place, recorder.step, on_test=True)
+            self.test_seconds += time.perf_counter() - began

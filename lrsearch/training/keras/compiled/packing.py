@@ -1,0 +1,148 @@
+"""Which plans are trained together, and how many at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
+
+import psutil
+
+from lrsearch.training.keras.compiled.program import Kind, alike
+from lrsearch.training.keras.compiled.stacking import Traits, TraitsTable
+from lrsearch.training.keras.compiled.xla_rule import Device, XlaChoice, choose_xla
+from lrsearch.training.keras.environment import device_name
+from lrsearch.training.plan import Checkpoint, Plan
+
+T = TypeVar("T")
+
+MOST_MEMBERS = {"cpu": 64, "gpu": 256}
+"""Members from which a larger stack gained nothing when measured on a CPU; a guess for a GPU, not measured."""
+MEMORY_SHARE = 0.25
+"""Share of the free memory a stack may take."""
+COPIES = 6
+"""Copies of weights and activations alive at the worst moment: before, after, gradients, intermediate results."""
+
+
+def equal_parts(items: Sequence[T], most: int) -> list[list[T]]:
+    """Cut into the fewest parts of at most `most`, as equal in size as can be: two stacks of 50, not 64 and 36.
+
+    Example:
+        >>> [len(part) for part in equal_parts(range(100), 64)]
+        [50, 50]
+    """
+    parts = -(-len(items) // most)
+    size, larger = divmod(len(items), parts)
+    ends = [(i + 1) * size + min(i + 1, larger) for i in range(parts)]
+    return [list(items[start:end]) for start, end in zip([0, *ends[:-1]], ends, strict=True)]
+
+
+def most_members(device: str, bytes_per_member: int, free_bytes: int) -> int:
+    """Greatest stack: by what is gained on the device, and by memory; at least 1.
+
+    Args:
+        device: `cpu` or `gpu`.
+        bytes_per_member: state and activations of one member, counted once.
+        free_bytes: memory nobody uses now.
+
+    Example:
+        >>> most_members("cpu", 10**6, 10**10)
+        64
+        >>> most_members("cpu", 10**9, 10**10)
+        1
+    """
+    fitting = int(free_bytes * MEMORY_SHARE / (COPIES * max(1, bytes_per_member)))
+    return max(1, min(MOST_MEMBERS[device], fitting))
+
+
+def grouped(items: Sequence[T], key: Callable[[T], Hashable]) -> list[list[T]]:
+    """Items of one key together, groups in the order of their first items."""
+    groups: dict[Hashable, list[T]] = {}
+    for item in items:
+        groups.setdefault(key(item), []).append(item)
+    return list(groups.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Numbered:
+    """A plan and its place among all plans."""
+
+    index: int
+    plan: Plan
+
+
+@dataclass(frozen=True, slots=True)
+class PackPlan:
+    """Plans to be trained together, and how.
+
+    Attributes:
+        items: the plans.
+        kind: what the program is compiled for.
+        size: members of the stack: at least the number of plans; a resumed stack keeps its size.
+        is_slow: whether an update may take long.
+        facts: what was chosen and why, JSON-able.
+    """
+
+    items: list[Numbered]
+    kind: Kind
+    size: int
+    is_slow: bool
+    facts: dict[str, Any] = field(default_factory=dict[str, Any])
+
+    def halves(self, why: str) -> list[PackPlan]:
+        """The same plans in two stacks; `why` has a place for the size that was too large."""
+        return [self._with(items, why.format(self.size)) for items in equal_parts(self.items, -(-self.size // 2))]
+
+    def _with(self, items: list[Numbered], why: str) -> PackPlan:
+        size = len(items)
+        kind = replace(self.kind, members=size if size > 1 else None)
+        return replace(self, items=items, kind=kind, size=size, facts=self.facts | {"stack": size, "stack_why": why})
+
+
+class Packer:
+    """Puts plans together; remembers what it learned about models."""
+
+    def __init__(self) -> None:
+        self._traits = TraitsTable()
+
+    def packs(self, items: Sequence[Numbered]) -> list[PackPlan]:
+        """All plans in packs, in the order of their first plans."""
+        return [pack for group in grouped(items, _togetherness) for pack in self._packs_of(group)]
+
+    def _packs_of(self, group: list[Numbered]) -> list[PackPlan]:
+        plan = group[0].plan
+        traits = self._traits.of(alike(plan), plan)
+        if plan.resume_from is not None:
+            size = int(plan.resume_from.facts["stack"])
+            parts, why = equal_parts(group, size), f"resumed from a stack of {size}"
+            return [_pack_plan(part, size, traits, why) for part in parts]
+        if traits.against_stacking is not None:
+            return [_pack_plan([item], 1, traits, traits.against_stacking) for item in group]
+        most = most_members(_device(), traits.bytes_per_member, psutil.virtual_memory().available)
+        parts = equal_parts(group, most)
+        return [_pack_plan(part, len(part), traits, f"at most {most} fit or gain") for part in parts]
+
+
+def _togetherness(item: Numbered) -> Hashable:
+    """What plans of one stack must share."""
+    resumed: Checkpoint | None = item.plan.resume_from
+    state = None if resumed is None else (resumed.step, resumed.facts["stack"], resumed.facts["xla"])
+    return alike(item.plan), item.plan.xla, state
+
+
+def _pack_plan(items: list[Numbered], size: int, traits: Traits, why: str) -> PackPlan:
+    plan = items[0].plan
+    choice = _xla(plan, max(item.plan.steps for item in items), traits)
+    members = size if size > 1 else None
+    facts = {"xla": choice.is_on, "xla_why": choice.reason, "stack": size, "stack_why": why}
+    return PackPlan(items, Kind(alike(plan), members, choice.is_on), size, traits.has_convolutions, facts)
+
+
+def _xla(plan: Plan, updates: int, traits: Traits) -> XlaChoice:
+    if plan.resume_from is not None:
+        return XlaChoice(bool(plan.resume_from.facts["xla"]), "as in the checkpoint it goes on from")
+    return choose_xla(_device(), traits.has_convolutions, updates, plan.xla)
+
+
+def _device() -> Device:
+    return "cpu" if device_name() == "cpu" else "gpu"

@@ -1,0 +1,186 @@
+"""A compiled training: everything that plans of one kind share, whatever their seeds and rates."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, cast
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras.src.trainers import compile_utils
+from numpy.typing import NDArray
+
+from lrsearch.training import catalog
+from lrsearch.training.data_order import training_size
+from lrsearch.training.keras import datasets, weights
+from lrsearch.training.keras.compiled.exact_dropout import make_exact
+from lrsearch.training.keras.compiled.functional_optimizer import FunctionalOptimizer
+from lrsearch.training.keras.compiled.loops import Batches, Chunk, chunk_loop, measure_loop
+from lrsearch.training.keras.compiled.step_functions import Measured, State, StepFunctions
+from lrsearch.training.keras.optimizers import build_optimizer
+from lrsearch.training.keras.prepared import build_model
+from lrsearch.training.plan import Plan
+
+MOST_CHUNK_STEPS = 1_024
+"""Updates a chunk is compiled for, at most; it may make fewer."""
+MOST_INDICES = 2**22
+"""Sample indices a chunk may carry (16 MB)."""
+MEASURE_BATCH = 1_024
+"""Samples a batch when validating and testing; bounds the memory of a convolution's activations."""
+
+Arrays = list[NDArray[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What changes the compiled computation: plans of one kind share a program.
+
+    Attributes:
+        alike: model, data, optimizer with its hyperparameters, batch size, metrics and held-out share, as JSON.
+        members: size of the stack, None for a single member without the axis of a stack.
+        xla: whether XLA compiles it.
+    """
+
+    alike: str
+    members: int | None
+    xla: bool
+
+
+def alike(plan: Plan) -> str:
+    """What plans must have in common to be trained by one program, and to be stacked."""
+    parts = (
+        plan.model.model_dump(),
+        plan.data.model_dump(),
+        plan.optimizer.model_dump(exclude={"learning_rate"}, exclude_none=True),
+        plan.batch_size,
+        plan.metrics,
+        None if plan.validation is None else plan.validation.share,
+        keras.config.dtype_policy().name,
+    )
+    return json.dumps(parts, sort_keys=True)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DeviceData:
+    """A data set on the device."""
+
+    x_train: Any
+    y_train: Any
+    x_test: Any
+    y_test: Any
+
+
+@lru_cache(maxsize=1)
+def device_data(name: str) -> DeviceData:
+    """The data set of a catalog row, on the device; the last one stays there."""
+    data = datasets.load(name)
+    return DeviceData(*(tf.convert_to_tensor(a) for a in (data.x_train, data.y_train, data.x_test, data.y_test)))
+
+
+class Program:
+    """Compiled functions of one kind, and the model and optimizer they were made from.
+
+    Args:
+        plan: any plan of the kind.
+        kind: its kind.
+
+    Raises:
+        DataUnavailable: the data is not here and cannot be had.
+    """
+
+    def __init__(self, plan: Plan, kind: Kind) -> None:
+        self.kind = kind
+        data = datasets.load(plan.data.name)
+        self.data_name, self._plan = plan.data.name, plan
+        self.samples = training_size(len(data.x_train), plan.validation.share if plan.validation else None)
+        with weights.deterministic_build():
+            self.model = build_model(plan)
+        if kind.xla or kind.members is not None:
+            make_exact(self.model)
+        self.optimizer = FunctionalOptimizer(build_optimizer(plan.optimizer), self.model.trainable_variables)
+        loss = datasets.loss_of(data, catalog.datasets()[plan.data.name].task)
+        example = (data.y_train[:1], self.model.outputs[0])
+        self.metric_names = list(plan.metrics)
+        self._steps = StepFunctions(
+            self.model,
+            self.optimizer,
+            cast(Any, compile_utils.get_loss(loss, *example)),
+            [compile_utils.get_metric(name, *example) for name in plan.metrics],
+        )
+        self._steps.prepare(example[0])
+        self.batch_size = min(plan.batch_size, self.samples)
+        self.chunk_steps = self._chunk_steps()
+        self._chunk = chunk_loop(self._steps, short=self.samples % self.batch_size, members=kind.members, xla=kind.xla)
+        self._measures: dict[tuple[int, bool], Any] = {}
+        self.seconds_per_step: float | None = None
+        """Measured on the last chunk, None before the first one."""
+        self.compile_seconds = 0.0
+        """What tracing and compiling took, once."""
+
+    def _chunk_steps(self) -> int:
+        most = min(MOST_CHUNK_STEPS, MOST_INDICES // (self.batch_size * (self.kind.members or 1)))
+        return max(1, 2 ** int(np.log2(max(1, most))))
+
+    def first_state(self, seed: int) -> State:
+        """Arrays a member starts from: the numbers the reference engine starts from under this seed."""
+        drawn = dict(zip(map(id, self.model.weights), self._drawn_weights(seed), strict=True))
+        states = weights.initial_seed_states(self.model, seed)
+        drawn |= dict(zip(map(id, weights.seed_states(self.model)), states, strict=True))
+        trained = [drawn[id(variable)] for variable in self.model.trainable_variables]
+        others = [drawn[id(variable)] for variable in self.model.non_trainable_variables]
+        return State(trained, others, list(self.optimizer.first_slots(trained)))
+
+    def _drawn_weights(self, seed: int) -> Arrays:
+        return weights.initial_weights(self.model, seed, lambda: build_model(self._plan))
+
+    def to_device(self, members: Sequence[State]) -> State:
+        """The members' arrays as one state."""
+        if self.kind.members is None:
+            return tf.nest.map_structure(tf.convert_to_tensor, members[0])
+        return tf.nest.map_structure(lambda *arrays: tf.convert_to_tensor(np.stack(arrays)), *members)
+
+    def run(self, state: State, batches: Batches, is_alive: NDArray[np.bool_]) -> tuple[State, Chunk]:
+        """Train a chunk; losses and metrics come back as arrays of the updates that were made."""
+        data = device_data(self.data_name)
+        tensors = Batches(*(tf.convert_to_tensor(part) for part in batches))
+        after, chunk = self._chunk(state, tensors, tf.convert_to_tensor(is_alive), data.x_train, data.y_train)
+        done = int(chunk.done)
+        return after, Chunk(chunk.losses.numpy()[:done], chunk.metrics.numpy()[:done], done)
+
+    def compile(self, state: State) -> None:
+        """Trace and compile, once; trains nothing."""
+        if self.compile_seconds:
+            return
+        began = time.perf_counter()
+        self.run(state, self.no_batches(), np.ones(() if self.kind.members is None else self.kind.members, np.bool_))
+        self.compile_seconds = time.perf_counter() - began
+
+    def no_batches(self) -> Batches:
+        """A chunk of no updates, to be filled."""
+        lead = (self.chunk_steps,) if self.kind.members is None else (self.chunk_steps, self.kind.members)
+        return Batches(
+            rates=np.zeros(lead, np.float32),
+            indices=np.zeros((*lead, self.batch_size), np.int32),
+            is_short=np.zeros(self.chunk_steps, np.bool_),
+            count=np.int32(0),
+        )
+
+    def measure(self, state: State, *, on_test: bool) -> Measured:
+        """Loss and metrics of every member on the test set, or on the held-out share, as arrays."""
+        data = device_data(self.data_name)
+        x, y = (data.x_test, data.y_test) if on_test else (data.x_train[self.samples :], data.y_train[self.samples :])
+        measured = self._measure_function(len(x))(state, x, y)
+        return Measured(measured.loss.numpy(), measured.metrics.numpy())
+
+    def _measure_function(self, samples: int) -> Any:
+        key = (samples, self.kind.xla)
+        if key not in self._measures:
+            self._measures[key] = measure_loop(
+                self._steps, samples=samples, batch=MEASURE_BATCH, members=self.kind.members, xla=self.kind.xla
+            )
+        return self._measures[key]
