@@ -10,10 +10,12 @@ from typing import Final
 import psutil
 
 from lrsearch import queue
-from lrsearch.errors import Misconfigured
+from lrsearch.errors import Misconfigured, Unavailable
 from lrsearch.log import configure as configure_log
 from lrsearch.settings import Settings
+from lrsearch.startup import AWAY, require_servers
 from worker import device, tasks
+from worker.children import MISCONFIGURED
 
 PACKS_PER_CHILD: Final = 200
 """A child is replaced after so many packs: Keras leaks a little across models."""
@@ -30,13 +32,12 @@ def main() -> int:
     settings = Settings()
     configure_log(settings, process="worker")
     try:
-        if settings.redis_url is None:
-            raise Misconfigured("REDIS_URL is not set: the worker needs the broker; set it, or use `lrsearch up`.")
-        queue.configure(settings.redis_url, patience_seconds=BROKER_PATIENCE_SECONDS)
+        require_servers(settings)
         device.prepare(settings, os.environ)
-    except Misconfigured as error:
-        print(error, file=sys.stderr)
-        return 2
+    except (Misconfigured, Unavailable) as error:
+        print(f"lrsearch: {error}", file=sys.stderr)
+        return MISCONFIGURED if isinstance(error, Misconfigured) else AWAY
+    queue.configure(settings.redis_url or "", patience_seconds=BROKER_PATIENCE_SECONDS)
     queue.app.conf.update(  # pyright: ignore[reportAttributeAccessIssue] - celery has no types
         worker_proc_alive_timeout=WARM_UP_SECONDS,
         worker_max_tasks_per_child=PACKS_PER_CHILD,

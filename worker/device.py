@@ -15,6 +15,8 @@ from lrsearch.training.trainer import Trainer
 
 GPU_SIGNS: Final = (Path("/dev/nvidiactl"), Path("/dev/dxg"), Path("/proc/driver/nvidia/version"))
 """Files that stand where a machine (or a WSL guest) has an NVIDIA driver."""
+REMEDY: Final = "install the driver and the `gpu` extra, or set LRSEARCH_DEVICE=auto"
+"""What to do about a GPU that is asked for and not there."""
 _COUNT_GPUS: Final = "import tensorflow as tf; print('gpus:', len(tf.config.list_physical_devices('GPU')))"
 
 
@@ -34,6 +36,7 @@ def prepare(settings: Settings, environment: MutableMapping[str, str]) -> None:
     environment.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
     if settings.device == "cpu" or (settings.device == "auto" and not has_gpu_driver()):
         environment["CUDA_VISIBLE_DEVICES"] = "-1"
+    require_driver(settings)
     if settings.device == "gpu" and settings.trainer == "keras":
         require_gpu()
 
@@ -43,18 +46,25 @@ def has_gpu_driver() -> bool:
     return any(sign.exists() for sign in GPU_SIGNS)
 
 
+def require_driver(settings: Settings) -> None:
+    """What can be said about `device` at once: a GPU needs a driver.
+
+    Raises:
+        Misconfigured: `device` is `gpu` and this machine has none.
+    """
+    if settings.device == "gpu" and settings.trainer == "keras" and not has_gpu_driver():
+        raise Misconfigured(f"LRSEARCH_DEVICE is gpu, but this machine has no NVIDIA driver; {REMEDY}.")
+
+
 def require_gpu() -> None:
     """Ask TensorFlow, in a process of its own, whether it sees a GPU.
 
     Raises:
         Misconfigured: it does not.
     """
-    remedy = "install the driver and the `gpu` extra, or set LRSEARCH_DEVICE=auto"
-    if not has_gpu_driver():
-        raise Misconfigured(f"LRSEARCH_DEVICE is gpu, but this machine has no NVIDIA driver; {remedy}.")
     answer = subprocess.run([sys.executable, "-c", _COUNT_GPUS], capture_output=True, text=True, check=False)
     if answer.returncode != 0 or answer.stdout.strip().endswith("gpus: 0"):
-        raise Misconfigured(f"LRSEARCH_DEVICE is gpu, but TensorFlow sees no GPU; {remedy}.")
+        raise Misconfigured(f"LRSEARCH_DEVICE is gpu, but TensorFlow sees no GPU; {REMEDY}.")
 
 
 def expected() -> str:

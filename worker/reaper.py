@@ -15,6 +15,8 @@ from lrsearch.db import Database
 from lrsearch.errors import Misconfigured, Unavailable
 from lrsearch.log import configure as configure_log
 from lrsearch.settings import Settings
+from lrsearch.startup import AWAY, require_servers
+from worker.children import MISCONFIGURED
 
 LONGEST_PAUSE_SECONDS: Final = 30.0
 """Longest wait between two looks while the database or the broker is away."""
@@ -66,14 +68,12 @@ def main() -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: stopped.set())
     try:
-        if settings.redis_url is None:
-            raise Misconfigured("REDIS_URL is not set: the reaper needs the broker; set it, or use `lrsearch up`.")
-        queue.configure(settings.redis_url)
+        require_servers(settings)
         artifacts = ArtifactStore(settings.resolved_artifacts_dir())
         run(Database(settings.resolved_database_url()), artifacts, settings, stopped)
-    except Misconfigured as error:
-        print(error, file=sys.stderr)
-        return 2
+    except (Misconfigured, Unavailable) as error:
+        print(f"lrsearch: {error}", file=sys.stderr)
+        return MISCONFIGURED if isinstance(error, Misconfigured) else AWAY
     return 0
 
 

@@ -14,10 +14,11 @@ from typing import Final
 
 from lrsearch import queue
 from lrsearch.db import Database
-from lrsearch.errors import LrsearchError, Misconfigured, Unavailable
+from lrsearch.errors import Misconfigured, Unavailable
 from lrsearch.log import configure as configure_log
 from lrsearch.settings import Settings, service_root
-from worker import state
+from lrsearch.startup import AWAY
+from worker import device, state
 from worker.broker import Broker, find_binary
 from worker.children import MISCONFIGURED, Child
 from worker.warden import Warden
@@ -38,7 +39,7 @@ class Supervisor:
         say: shows a line to the person who started the service.
 
     Raises:
-        Misconfigured: second start on the same home, taken port, no broker to start.
+        Misconfigured: second start on the same home, taken port, no broker to start, no GPU where one is asked for.
     """
 
     def __init__(self, settings: Settings, say: Callable[[str], None] = print) -> None:
@@ -46,6 +47,7 @@ class Supervisor:
         self.home: Path = self.settings.home
         self.say = say
         self.stopped = threading.Event()
+        device.require_driver(self.settings)
         self.lock = state.HomeLock(self.home)
         self.broker: Broker | None = None
         if self.settings.redis_url is None:
@@ -171,7 +173,7 @@ def by_name(children: list[Child], name: str) -> Child:
 
 
 def main() -> int:
-    """The supervisor's process: 0 after SIGTERM or SIGINT, 2 with one sentence when the settings cannot work."""
+    """The supervisor's process: 0 after SIGTERM or SIGINT; 2 or 75 with one sentence when it cannot start."""
     settings = Settings()
     configure_log(settings, process="supervisor")
     logging.getLogger("alembic").setLevel(logging.WARNING)  # its plug-ins are no news for the person who starts us
@@ -179,10 +181,7 @@ def main() -> int:
         Supervisor(settings).run()
     except (Misconfigured, Unavailable) as error:
         print(f"lrsearch: {error}", file=sys.stderr)
-        return MISCONFIGURED
-    except LrsearchError as error:
-        print(f"lrsearch: {error}", file=sys.stderr)
-        return 1
+        return MISCONFIGURED if isinstance(error, Misconfigured) else AWAY
     return 0
 
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import sys
 from importlib.metadata import version as installed_version
+from typing import Final
 
 import typer
 
 from lrsearch.cli import demo, service, talk
 from lrsearch.errors import LrsearchError, Misconfigured, Unavailable
+
+EXIT_CODES: Final = {Misconfigured: 2, Unavailable: 75}
+"""Starting again does not help after a 2, and later does after a 75 (EX_TEMPFAIL); every other error is a 1."""
 
 app = typer.Typer(
     name="lrsearch",
@@ -30,12 +34,14 @@ def version() -> None:
 
 
 def main() -> None:
-    """Entry point: 0; 1 for a refused or failed job; 2 for settings that cannot work; each with one sentence."""
+    """Entry point: 0; 1 for a refused or failed job; 2 for settings that cannot work; 75 for a server that is away.
+
+    Whatever the package raises on purpose is told in one sentence, on standard error.
+    """
     try:
         app()
-    except (Misconfigured, Unavailable) as error:
-        typer.echo(f"lrsearch: {error}", err=True)
-        sys.exit(2)
     except LrsearchError as error:
         typer.echo(f"lrsearch: {error}", err=True)
-        sys.exit(1)
+        sys.exit(EXIT_CODES.get(type(error), 1))
+    except KeyboardInterrupt:
+        sys.exit(130)

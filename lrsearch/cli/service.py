@@ -55,8 +55,13 @@ def api(
     """The API alone. Needs REDIS_URL and DATABASE_URL of a running service."""
     from lrsearch.cli.api_server import serve
 
+    settings = Settings()
+    if fd is None:  # the supervisor has started and checked the servers itself
+        from lrsearch.startup import require_servers
+
+        require_servers(settings)
     sys.path.insert(0, str(service_root()))
-    serve(Settings(), fd)
+    serve(settings, fd)
 
 
 def environment(changes: Mapping[str, str] | None = None) -> dict[str, str]:

@@ -46,9 +46,12 @@ class EmbeddedService:
         self.process: subprocess.Popen[bytes] | None = None
         self.url = ""
         self.seconds_to_live = 0.0
+        self.db = Database(f"sqlite:///{home / 'lrsearch.db'}")
 
     def start(self) -> None:
         """Start it and wait until `/livez` answers."""
+        if self.process is not None:
+            self.process.wait(30)
         started = time.monotonic()
         unset = {"REDIS_URL", "DATABASE_URL"}
         environment = {name: value for name, value in os.environ.items() if name not in unset} | self.settings
@@ -71,11 +74,6 @@ class EmbeddedService:
         """Of the supervisor."""
         assert self.process is not None
         return self.process.pid
-
-    @property
-    def db(self) -> Database:
-        """Its database, opened from here."""
-        return Database(f"sqlite:///{self.home / 'lrsearch.db'}")
 
     def state(self) -> dict[str, Any]:
         """The state file; {"pid": None} while there is none."""
@@ -147,6 +145,7 @@ class EmbeddedService:
     def __exit__(self, *_: object) -> None:
         if self.process is not None and self.process.poll() is None:
             self.stop()
+        self.db.dispose()
 
 
 def range_test(**changes: Any) -> dict[str, Any]:

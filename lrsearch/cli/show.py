@@ -1,0 +1,86 @@
+"""What the commands show: progress while a job runs, the bounds by rule when it is done."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from lrsearch.client import Client
+from lrsearch.errors import InvalidDocument, Problem
+
+WIDTH: Final = 120
+"""Columns of the tables where no terminal says how wide it is."""
+
+
+def console() -> Console:
+    """Standard output, wide enough for the tables also where it is a file."""
+    plain = Console()
+    return plain if plain.is_terminal else Console(width=WIDTH)
+
+
+def read_document(path: Path) -> dict[str, Any]:
+    """The job document in a file.
+
+    Raises:
+        InvalidDocument: there is no such file, or it holds no JSON object.
+    """
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise _unreadable(path, f"{path} cannot be read ({error.strerror}).") from None
+    except ValueError as error:
+        raise _unreadable(path, f"{path} is not JSON ({error}).") from None
+    if not isinstance(document, dict):
+        raise _unreadable(path, f"{path} holds no JSON object.")
+    return document
+
+
+def _unreadable(path: Path, message: str) -> InvalidDocument:
+    action = "Name a file with a job document; examples/ has some."
+    return InvalidDocument([Problem("", "json_object", str(path), message, action)])
+
+
+def follow(client: Client, job_id: str, screen: Console) -> Mapping[str, Any]:
+    """Show the progress of a job until it ends; its last state."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("updates"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=screen, transient=screen.is_terminal) as progress:
+        task = progress.add_task("queued", total=None)
+
+        def update(job: Mapping[str, Any]) -> None:
+            reason = job["waiting_because"]
+            description = f"{job['status']}: {reason}" if reason else str(job["status"])
+            done = job["progress"]
+            progress.update(task, description=description, completed=done["done"], total=done["total"] or None)
+
+        return client.wait(job_id, update)
+
+
+def show_result(result: Mapping[str, Any], elapsed_seconds: float, screen: Console) -> None:
+    """Bounds by rule with their verdicts, the suggestion, and the seconds spent."""
+    table = Table("rule", "learning rate", "from", "to", "verdict", "why", title="Learning-rate bounds by rule")
+    for row in result["rules"]:
+        table.add_row(
+            row["rule"], _rate(row["lr"]), _rate(row["min_lr"]), _rate(row["max_lr"]), row["verdict"], row["why"]
+        )
+    screen.print(table)
+    suggestion = result["suggestion"]
+    rate = "no learning rate" if suggestion["lr"] is None else f"learning rate {_rate(suggestion['lr'])}"
+    screen.print(f"Verdict: {result['verdict']}: {rate}, by the rule {suggestion['rule']}. {suggestion['why']}")
+    phases = ", ".join(f"{phase} {seconds:.2f} s" for phase, seconds in result["seconds"].items())
+    screen.print(f"Seconds: {elapsed_seconds:.1f} from POST to result ({phases}; {result['updates']} updates)")
+
+
+def _rate(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2e}"
