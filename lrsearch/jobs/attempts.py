@@ -160,9 +160,10 @@ def record_many(db: Database, claim: Claim, records: Sequence[TrialRecord]) -> N
     with db.session() as session:
         job, pack = _hold(session, claim, has_progressed=True)
         known = trial_rows.recorded(session, job.job_id, [item.number for item in records])
-        new = list({item.number: item for item in records if item.number not in known}.values())
-        if not new:
+        first = {item.number: item for item in reversed(records) if item.number not in known}
+        if not first:
             return
+        new = [first[number] for number in sorted(first)]
         trial_rows.add(session, new, job_id=job.job_id, pack_id=pack.pack_id, attempt=pack.attempt)
         pack_rows.drop_checkpoints(session, [pack.pack_id], [item.number for item in new])
         job_rows.add_events(session, job.job_id, "trial", [_trial_event(item) for item in new])

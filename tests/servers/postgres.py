@@ -21,8 +21,10 @@ Outside pytest, or for tests that stop, kill and restart the server::
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import ctypes
+import functools
 import importlib.util
 import os
 import pwd
@@ -50,11 +52,14 @@ _OPTIONS = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
     "max_connections": "200",
-    "shared_buffers": "32MB",
-    # The data need not survive the machine, only the process.
+    # The data need not survive the machine, only the process; and a database is made for every test.
     "fsync": "off",
     "synchronous_commit": "off",
     "full_page_writes": "off",
+    "wal_level": "minimal",
+    "max_wal_senders": "0",
+    "autovacuum": "off",
+    "jit": "off",
 }
 _PR_SET_PDEATHSIG = 1
 _READY_SECONDS = 60.0
@@ -230,7 +235,7 @@ def _popen(command: list[Any], stdout: Any) -> subprocess.Popen[bytes]:
     if owner is not None:
         identity = {"user": owner.pw_uid, "group": owner.pw_gid, "extra_groups": []}
     with warnings.catch_warnings():
-        # Python 3.12 warns of fork with threads; the child only asks the kernel for a signal.
+        # Python 3.12 warns of fork with threads.
         warnings.simplefilter("ignore", DeprecationWarning)
         return subprocess.Popen(
             [str(part) for part in command],
@@ -240,7 +245,7 @@ def _popen(command: list[Any], stdout: Any) -> subprocess.Popen[bytes]:
             cwd="/",
             env={"PATH": os.environ.get("PATH", ""), "LC_ALL": "C"},
             start_new_session=True,  # Ctrl-C in the terminal is for pytest; it stops the server itself
-            preexec_fn=_die_with_parent,
+            preexec_fn=_die_with_parent,  # noqa: PLW1509 - it only asks the kernel for a signal
             **identity,
         )
 
@@ -261,11 +266,18 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+@functools.cache
+def shared_server() -> PostgresServer:
+    """One server a process: a session fixture imported into several folders would start one for each."""
+    stack = contextlib.ExitStack()
+    atexit.register(stack.close)
+    return stack.enter_context(PostgresServer.running())
+
+
 @pytest.fixture(scope="session")
-def postgres() -> Iterator[PostgresServer]:
-    """The running server."""
-    with PostgresServer.running() as server:
-        yield server
+def postgres() -> PostgresServer:
+    """The running server; a test that stops or kills one starts its own."""
+    return shared_server()
 
 
 @pytest.fixture
