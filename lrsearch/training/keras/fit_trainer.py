@@ -23,7 +23,7 @@ EVALUATION_BATCH = 1_024
 
 
 class FitTrainer:
-    """Trains each plan by one call of `model.fit`; plans alike share the compiled model.
+    """Trains each plan by one call of `model.fit`; plans alike, also of later calls, share the compiled model.
 
     The rate is assigned to the optimizer's variable before each batch, so nothing is traced again. Metrics are reset
     before each batch, so that what Keras reports is the batch's own value and not a running mean.
@@ -33,26 +33,24 @@ class FitTrainer:
 
     def __init__(self, chunk_seconds: float = CHUNK_SECONDS) -> None:
         self._chunk_seconds = chunk_seconds
+        self._warm: tuple[str, Prepared] | None = None
 
     def train(self, plans: Sequence[Plan], observer: Observer = go_on) -> list[Run]:
         """Train every plan, one after the other; see `Trainer.train`."""
-        runs: list[Run] = []
-        last: str | None = None
-        prepared: Prepared | None = None
-        try:
-            for index, plan in enumerate(plans):
-                began = time.perf_counter()
-                if prepared is None or likeness(plan) != last:
-                    prepared, last = None, likeness(plan)
-                    release_memory()
-                    prepared = prepare(plan)
-                runs.append(self._train(index, plan, prepared, observer, began))
-        finally:
-            prepared = None
-            release_memory()
-        return runs
+        return [self._train(index, plan, observer) for index, plan in enumerate(plans)]
 
-    def _train(self, index: int, plan: Plan, prepared: Prepared, observer: Observer, began: float) -> Run:
+    def _prepared(self, plan: Plan) -> Prepared:
+        """The plan's compiled model: the last one, where it is alike, else a new one in its place."""
+        kind = likeness(plan)
+        if self._warm is None or self._warm[0] != kind:
+            self._warm = None
+            release_memory()
+            self._warm = kind, prepare(plan)
+        return self._warm[1]
+
+    def _train(self, index: int, plan: Plan, observer: Observer) -> Run:
+        began = time.perf_counter()
+        prepared = self._prepared(plan)
         prepared.reset(plan.seed)
         splits = splits_of(plan, prepared.data)
         order = DataOrder(len(splits.train[0]), plan.batch_size, plan.seed)
