@@ -119,8 +119,8 @@ def smoothings(log_lrs: Floats, losses: Floats, widths: Sequence[float]) -> Iter
     """Smooth losses by local straight lines with a Gaussian kernel in log10 lr, once a width.
 
     At each rate x the line a + b (x' - x) that minimises sum_j exp(-(x_j - x)^2 / (2 w^2)) (loss_j - a - b (x_j - x))^2;
-    a is the smoothed loss, b its derivative. w = min(width, span / 10), and never less than the distance to the second
-    nearest point. The same on a denser ramp; exact on straight lines, at the ends too.
+    a is the smoothed loss, b its derivative. w = min(width, span / 10), and never less than a third of the distance to
+    the nearest point. The same on a denser ramp; exact on straight lines, at the ends too.
 
     Args:
         log_lrs: shape (n,), rising, repeated values allowed.
@@ -191,7 +191,7 @@ def _binned(x: Floats, y: Floats) -> tuple[Floats, Floats, Floats]:
 def _local_lines(x: Floats, counts: Floats, width: float) -> _Lines:
     """The weights of the local lines at every x; `counts` losses were averaged at each."""
     u: Floats = x[None, :] - x[:, None]
-    bandwidth = np.maximum(np.maximum(_second_nearest(x), width), 1e-300)[:, None]
+    bandwidth = np.maximum(np.minimum(_nearest(x), 1e3) / 3.0, max(width, 1e-300))[:, None]
     kernel: Floats = np.exp(-0.5 * (u / bandwidth) ** 2) * counts
     kernel /= kernel.sum(axis=1, keepdims=True)
     weighted: Floats = kernel * u
@@ -204,10 +204,7 @@ def _local_lines(x: Floats, counts: Floats, width: float) -> _Lines:
     return _Lines(level, slope, kernel, np.sqrt(np.sum(level**2 / counts, axis=1)))
 
 
-def _second_nearest(x: Floats) -> Floats:
-    """Distance of each of the rising x to the second nearest other one; 0 with fewer than three."""
-    if len(x) < 3:
-        return np.zeros(len(x))
-    padded = np.concatenate([[-np.inf, -np.inf], x, [np.inf, np.inf]])
-    four = [np.abs(x - padded[shift : shift + len(x)]) for shift in (0, 1, 3, 4)]
-    return np.sort(np.stack(four), axis=0)[1]
+def _nearest(x: Floats) -> Floats:
+    """Distance of each of the rising x to the nearest other one; infinite for a single one."""
+    gaps = np.diff(x, prepend=-np.inf, append=np.inf)
+    return np.minimum(gaps[:-1], gaps[1:])

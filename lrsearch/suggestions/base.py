@@ -185,13 +185,15 @@ def _is_significant(reading: Reading, deviations: float) -> bool:
 
 
 def _is_open(reading: Reading) -> bool:
-    """Whether the ramp ended while the loss fell: the last half decade falls half as steeply as the whole descent."""
+    """Whether the ramp ended while the loss fell: the last quarter of the fall is no slower than the two before it.
+
+    A straight line takes 1/3 of the way from 3/4 of the fall to the end for its last quarter; a fall that levels off
+    takes more. Quarters are far enough from top and minimum to be told in noise.
+    """
     if reading.ended != "ramp" or reading.bottom < len(reading.x) - 2:
         return False
-    start, end = reading.falls_to(0.95), float(reading.x[-1])
-    tail = min(0.5, 0.25 * (end - start))
-    last_fall = float(np.interp(end - tail, reading.x, reading.y)) - float(reading.y[-1])
-    return last_fall / tail > 0.5 * 0.95 * reading.drop / (end - start)
+    end = float(reading.x[-1])
+    return end - reading.falls_to(0.25) < 0.4 * (end - reading.leaves(0.75))
 
 
 def _still_falling(reading: Reading) -> Suggestion:
@@ -203,15 +205,16 @@ def _still_falling(reading: Reading) -> Suggestion:
 
 def _no_fall(curve: Curve, smoothed: Smoothed) -> Suggestion:
     """Rising from the start on, or flat until the end or until it diverges."""
-    rise = float(np.max(smoothed.y) - smoothed.y[0])
-    noise = float(np.max(smoothed.deviation)) * 2.0**0.5
     over = _diverged(smoothed)
-    if over.size == 0 and rise <= max(SIGNIFICANT[1] * noise, _rounding(smoothed.y)):
+    x, y = (part[: over[0] + 1 if over.size else None] for part in (smoothed.x, smoothed.y))
+    noise = SIGNIFICANT[1] * float(np.max(smoothed.deviation)) * 2.0**0.5
+    rise = float(np.max(y) - np.min(y))
+    if over.size == 0 and rise <= max(noise, _rounding(y)):
         is_cut = not bool(np.isfinite(curve.losses).all())
-        return _flat(f" before it is not finite at {10.0 ** smoothed.x[-1]:.2g}" if is_cut else " at any rate")
-    first = float(smoothed.x[over[0] if over.size else -1])
-    if over.size and first > smoothed.x[0] + 0.25 * (smoothed.x[-1] - smoothed.x[0]):
-        return _flat(f" before it diverges near {10.0**first:.2g}")
+        return _flat(f" before it is not finite at {10.0 ** x[-1]:.2g}" if is_cut else " at any rate")
+    last_low = float(x[np.flatnonzero(y <= np.min(y) + min(max(0.1 * rise, noise), 0.5 * rise))[-1]])
+    if last_low > smoothed.x[0] + 0.25 * (smoothed.x[-1] - smoothed.x[0]):
+        return _flat(f" before it rises near {10.0**last_low:.2g}")
     return nothing(
         Verdict.DIVERGED_AT_ONCE,
         f"The loss rises from the first rate on, {10.0 ** smoothed.x[0]:.2g}: lower start_lr by two decades.",
