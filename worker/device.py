@@ -7,11 +7,13 @@ import subprocess
 import sys
 from collections.abc import MutableMapping
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from lrsearch.errors import Misconfigured
 from lrsearch.settings import Settings
-from lrsearch.training.trainer import Trainer
+
+if TYPE_CHECKING:  # the supervisor imports this module, and must not wait for the catalog behind it
+    from lrsearch.training.trainer import Trainer
 
 GPU_SIGNS: Final = (Path("/dev/nvidiactl"), Path("/dev/dxg"), Path("/proc/driver/nvidia/version"))
 """Files that stand where a machine (or a WSL guest) has an NVIDIA driver."""

@@ -76,6 +76,27 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
+class Gate:
+    """Lets a child prepare itself and then wait until its parent is ready: a pipe that is readable once it is open.
+
+    A child that is restarted later finds it open.
+    """
+
+    def __init__(self) -> None:
+        self._reader, self._writer = os.pipe()
+        os.set_inheritable(self._reader, True)
+
+    def fileno(self) -> int:
+        """The end the child inherits and reads until its end."""
+        return self._reader
+
+    def open(self) -> None:
+        """Let the children pass, now and later; a second call does nothing."""
+        if self._writer >= 0:
+            os.close(self._writer)
+            self._writer = -1
+
+
 def url_of(listener: socket.socket) -> str:
     """The address to open in a browser."""
     host, port = listener.getsockname()[:2]

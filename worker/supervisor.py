@@ -1,7 +1,13 @@
-"""The embedded service: `python -m worker.supervisor` starts broker, API, worker and reaper, and keeps them running."""
+"""The embedded service: `python -m worker.supervisor` starts broker, API, worker and reaper, and keeps them running.
+
+The API's address must answer within ten seconds on a busy machine, and importing the API takes most of them. So it is
+started first; while it imports, this process loads what it needs itself (inside functions, for that reason) and
+migrates the database; worker and reaper, which would compete for the processor, start when the API answers.
+"""
 
 from __future__ import annotations
 
+import http.client
 import logging
 import os
 import signal
@@ -10,18 +16,17 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from lrsearch import queue
-from lrsearch.db import Database
 from lrsearch.errors import Misconfigured, Unavailable
 from lrsearch.log import configure as configure_log
 from lrsearch.settings import Settings, service_root
-from lrsearch.startup import AWAY
 from worker import device, state
 from worker.broker import Broker, find_binary
 from worker.children import MISCONFIGURED, Child
-from worker.warden import Warden
+
+if TYPE_CHECKING:
+    from worker.warden import Warden
 
 TICK_SECONDS: Final = 0.2
 """How often the children are looked after."""
@@ -29,6 +34,8 @@ STOP_SECONDS: Final = 9.0
 """All of them are gone this long after SIGTERM."""
 BROKER_START_SECONDS: Final = 10.0
 """A broker that does not answer by then has failed to start."""
+HEAD_START_SECONDS: Final = 15.0
+"""So long worker and reaper wait at most for the API to answer first."""
 
 
 class Supervisor:
@@ -49,41 +56,36 @@ class Supervisor:
         self.stopped = threading.Event()
         device.require_driver(self.settings)
         self.lock = state.HomeLock(self.home)
-        self.broker: Broker | None = None
-        if self.settings.redis_url is None:
-            self.broker = Broker(self.home / "broker", find_binary())
-        self.broker_url = self.settings.redis_url or (self.broker.url if self.broker else "")
+        self.broker = None if self.settings.redis_url else Broker(self.home / "broker", find_binary())
+        self.broker_url = self.broker.url if self.broker else self.settings.redis_url or ""
         self.listener = state.listen(self.settings.host, self.settings.port)
         self.url = state.url_of(self.listener)
-        self.db = Database(self.settings.resolved_database_url())
-        self.children = self._children()
-        worker = by_name(self.children, "worker")
-        self.warden = Warden(self.db, lambda: worker.pid)
+        self.gate = state.Gate()
+        self.children = {name: self._child(name, command) for name, command in self._commands().items()}
+        self.warden: Warden | None = None
         self._known_pids: dict[str, int | None] = {}
 
-    def _children(self) -> list[Child]:
-        """In the order of their start."""
+    def _commands(self) -> dict[str, Callable[[], list[str]]]:
+        """What each child runs, in the order of their start."""
         python = [sys.executable, "-P", "-m"]
-        listener = self.listener.fileno()
-        commands: dict[str, Callable[[], list[str]]] = {
-            "api": lambda: [*python, "lrsearch.cli", "api", "--fd", str(listener)],
+        gates = ["--fd", str(self.listener.fileno()), "--gate", str(self.gate.fileno())]
+        commands: dict[str, Callable[[], list[str]]] = {} if self.broker is None else {"broker": self.broker.command}
+        return commands | {
+            "api": lambda: [*python, "lrsearch.cli", "api", *gates],
             "worker": lambda: [*python, "worker"],
             "reaper": lambda: [*python, "worker.reaper"],
         }
-        if self.broker is not None:
-            commands = {"broker": self.broker.command} | commands
-        return [
-            Child(
-                name,
-                command,
-                log_folder=self.home / "logs",
-                environment=self._environment(),
-                pass_fds=(listener,) if name == "api" else (),
-                # A worker in the middle of a job does not finish it first: its lease expires, the job goes on later.
-                patience_seconds=2.0 if name == "worker" else 4.0,
-            )
-            for name, command in commands.items()
-        ]
+
+    def _child(self, name: str, command: Callable[[], list[str]]) -> Child:
+        return Child(
+            name,
+            command,
+            log_folder=self.home / "logs",
+            environment=self._environment(),
+            pass_fds=(self.listener.fileno(), self.gate.fileno()) if name == "api" else (),
+            # A worker in the middle of a job does not finish it first: its lease expires, the job goes on later.
+            patience_seconds=2.0 if name == "worker" else 4.0,
+        )
 
     def _environment(self) -> dict[str, str]:
         path = [str(service_root()), *filter(None, [os.environ.get("PYTHONPATH")])]
@@ -113,38 +115,63 @@ class Supervisor:
             self._stop()
 
     def _start(self) -> None:
-        queue.configure(self.broker_url)
-        if self.broker is not None:
-            self._start_broker(by_name(self.children, "broker"))
-        self.db.migrate()
-        for child in self.children:
-            if child.pid is None:
-                child.start()
-        self.warden.start()
-        self._write_state()
+        self.children["api"].start()
+        if "broker" in self.children:
+            self.children["broker"].start()
+        self._migrate()
+        self._wait_for_broker()
+        self.gate.open()
+        deadline = time.monotonic() + HEAD_START_SECONDS
+        while not self._is_live() and time.monotonic() < deadline and not self.stopped.wait(TICK_SECONDS / 4):
+            self._look_after("broker", "api")
+        self._look_after()
         self.say(f"lrsearch: {self.url}  (state and logs in {self.home}; Ctrl-C stops it)")
 
-    def _start_broker(self, broker: Child) -> None:
-        broker.start()
+    def _migrate(self) -> None:
+        from lrsearch.db import Database
+        from worker.warden import Warden
+
+        database = Database(self.settings.resolved_database_url())
+        database.migrate()
+        self.warden = Warden(database, lambda: self.children["worker"].pid)
+        self.warden.start()
+
+    def _wait_for_broker(self) -> None:
+        from lrsearch import queue
+
+        queue.configure(self.broker_url)
         deadline = time.monotonic() + BROKER_START_SECONDS
-        while not queue.ping():
+        while (broker := self.children.get("broker")) is not None and not queue.ping():
             if broker.check() is not None or time.monotonic() > deadline:
                 raise Misconfigured(f"The broker does not start: {broker.last_words()} (see {broker.log}).")
             time.sleep(0.01)
 
-    def _look_after(self) -> None:
-        for child in self.children:
-            code = child.check()
+    def _is_live(self) -> bool:
+        host, _, port = self.url.removeprefix("http://").rpartition(":")
+        connection = http.client.HTTPConnection(host.strip("[]"), int(port), timeout=0.2)
+        try:
+            connection.request("GET", "/livez")
+            return connection.getresponse().status == http.client.OK
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            connection.close()
+
+    def _look_after(self, *names: str) -> None:
+        """Start and restart the children of these names, or all."""
+        for name in names or self.children:
+            child = self.children.get(name)
+            code = None if child is None else child.check()
+            if child is None or code is None:
+                continue
             if code == MISCONFIGURED:
-                raise Misconfigured(
-                    child.last_words() or f"{child.name} cannot work with its settings; see {child.log}."
-                )
-            if code is not None:
-                self.say(f"lrsearch: {child.name} ended (exit code {code}), starting it again; see {child.log}")
+                said = child.last_words().removeprefix("lrsearch: ")
+                raise Misconfigured(said or f"{name} cannot work with its settings; see {child.log}.")
+            self.say(f"lrsearch: {name} ended (exit code {code}), starting it again; see {child.log}")
         self._write_state()
 
     def _write_state(self) -> None:
-        pids = {child.name: child.pid for child in self.children}
+        pids = {name: child.pid for name, child in self.children.items()}
         if pids == self._known_pids:
             return
         state.write_state(
@@ -155,21 +182,17 @@ class Supervisor:
     def _stop(self) -> None:
         """End the children, the broker last: what the others still write must arrive."""
         deadline = time.monotonic() + STOP_SECONDS
-        self.warden.stop()
-        clients = [child for child in self.children if child.name != "broker"]
+        if self.warden is not None:
+            self.warden.stop()
+        clients = [child for name, child in self.children.items() if name != "broker"]
         for child in clients:
             child.ask_to_stop()
-        for child in [*clients, *(child for child in self.children if child.name == "broker")]:
+        for child in [*clients, *(child for name, child in self.children.items() if name == "broker")]:
             child.stop(deadline)
-        self.db.dispose()
         state.remove_state(self.home)
+        self.gate.open()
         self.listener.close()
         self.lock.release()
-
-
-def by_name(children: list[Child], name: str) -> Child:
-    """The child of that name."""
-    return next(child for child in children if child.name == name)
 
 
 def main() -> int:
@@ -181,7 +204,7 @@ def main() -> int:
         Supervisor(settings).run()
     except (Misconfigured, Unavailable) as error:
         print(f"lrsearch: {error}", file=sys.stderr)
-        return MISCONFIGURED if isinstance(error, Misconfigured) else AWAY
+        return MISCONFIGURED if isinstance(error, Misconfigured) else os.EX_TEMPFAIL
     return 0
 
 

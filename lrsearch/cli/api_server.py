@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import sys
 
@@ -16,12 +17,13 @@ GRACE_SECONDS = 2
 """How long open requests (event streams above all) may go on after SIGTERM."""
 
 
-def serve(settings: Settings, fd: int | None = None) -> None:
+def serve(settings: Settings, fd: int | None = None, gate: int | None = None) -> None:
     """Serve until SIGTERM or SIGINT.
 
     Args:
         settings: `host`, `port`, `log_level`.
         fd: an inherited listening socket to serve on instead.
+        gate: an inherited pipe; the first request is taken when its other end was closed: the database is migrated.
 
     Raises:
         Misconfigured: the application refuses its settings.
@@ -37,6 +39,9 @@ def serve(settings: Settings, fd: int | None = None) -> None:
         timeout_graceful_shutdown=GRACE_SECONDS,
         server_header=False,
     )
+    config.load()
+    if gate is not None:
+        os.read(gate, 1)
     server = uvicorn.Server(config)
     # Not uvicorn's own --fd: it takes the socket for a Unix one, and answers over TCP then wait for Nagle's algorithm.
     server.run(sockets=None if fd is None else [socket.socket(fileno=fd)])

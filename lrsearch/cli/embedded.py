@@ -89,9 +89,7 @@ class EmbeddedService:
                 if (url := self._url()) and _is_live(http, url):
                     return url
                 time.sleep(0.05)
-        raise StartError(
-            f"The service did not answer within {START_SECONDS:.0f} s; see the logs in {self.log.parent}."
-        )
+        raise StartError(f"The service did not answer within {START_SECONDS:.0f} s; see the logs in {self.log.parent}.")
 
     def _url(self) -> str:
         try:

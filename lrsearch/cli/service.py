@@ -51,6 +51,7 @@ def migrate() -> None:
 
 def api(
     fd: Annotated[int | None, typer.Option(help="Serve on this inherited listening socket.", hidden=True)] = None,
+    gate: Annotated[int | None, typer.Option(help="Wait for the end of this inherited pipe.", hidden=True)] = None,
 ) -> None:
     """The API alone. Needs REDIS_URL and DATABASE_URL of a running service."""
     from lrsearch.cli.api_server import serve
@@ -61,7 +62,7 @@ def api(
 
         require_servers(settings)
     sys.path.insert(0, str(service_root()))
-    serve(settings, fd)
+    serve(settings, fd, gate)
 
 
 def environment(changes: Mapping[str, str] | None = None) -> dict[str, str]:
