@@ -39,19 +39,23 @@ def _is_in_epochs(value: object) -> bool:
     return any(isinstance(part, Epochs) for part in parts)
 
 
+_IN_STEPS: Final = "a number of steps"
+_IN_EPOCHS: Final = "a number of epochs"  # no field's name: errors are located by tags and fields alike
+
+
 def _unit_of(length: Any) -> str:
-    return "epochs" if isinstance(length, Mapping | Epochs) else "steps"
+    return _IN_EPOCHS if isinstance(length, Mapping | Epochs) else _IN_STEPS
 
 
-InEpochs = Annotated[Epochs, Tag("epochs")]
+InEpochs = Annotated[Epochs, Tag(_IN_EPOCHS)]
 
 Length = Annotated[
-    Annotated[int, Field(ge=1, le=LAST_STEP, strict=True), Tag("steps")] | InEpochs, Discriminator(_unit_of)
+    Annotated[int, Field(ge=1, le=LAST_STEP, strict=True), Tag(_IN_STEPS)] | InEpochs, Discriminator(_unit_of)
 ]
 """A number of steps, or `{"epochs": 3}`."""
 
 LengthOrZero = Annotated[
-    Annotated[int, Field(ge=0, le=LAST_STEP, strict=True), Tag("steps")] | InEpochs, Discriminator(_unit_of)
+    Annotated[int, Field(ge=0, le=LAST_STEP, strict=True), Tag(_IN_STEPS)] | InEpochs, Discriminator(_unit_of)
 ]
 """A number of steps that may be 0, or `{"epochs": 3}`."""
 

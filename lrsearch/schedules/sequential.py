@@ -42,7 +42,7 @@ class Sequential(Schedule):
     kind: Literal["sequential"] = "sequential"
     schedules: Annotated[tuple[AnySchedule, ...], Field(max_length=64)]
     """1 to 64 schedules."""
-    boundaries: tuple[Length, ...]
+    boundaries: Annotated[tuple[Length, ...], Field(max_length=63)]
     """First step of each schedule but the first; strictly rising, one fewer than `schedules`."""
 
     @model_validator(mode="after")

@@ -42,4 +42,4 @@ class SlantedTriangular(Schedule):
         cut = math.floor(total * self.cut_frac * (1 + 1e-12))  # 0.29 * 100 is 29, not 28.999...
         fall = cut * (1 / self.cut_frac - 1) if cut else total
         share = np.where(steps < cut, steps / max(cut, 1), np.clip(1 - (steps - cut) / fall, 0, 1))
-        return self.max_lr * (1 + share * (self.ratio - 1)) / self.ratio
+        return self.max_lr * ((1 + share * (self.ratio - 1)) / self.ratio)

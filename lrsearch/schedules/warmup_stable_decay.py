@@ -71,7 +71,7 @@ class WarmupStableDecay(Schedule):
         stable_until = self._stable_until(total)
         done = progress(steps - stable_until, self.decay_frac * total)
         weight = {"linear": done, "cosine": cosine_weight(done), "1-sqrt": np.sqrt(done)}[self.shape]
-        rise = self.max_lr * steps / max(warmup, 1)
+        rise = self.max_lr * progress(steps, max(warmup, 1))
         return np.where(steps < warmup, rise, blend(self.max_lr, self.min_lr, weight))
 
     def _stable_until(self, total_steps: int) -> float:
