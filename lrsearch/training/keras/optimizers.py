@@ -7,7 +7,11 @@ from typing import Any
 import keras
 
 from lrsearch.training.catalog import OPTIMIZERS
+from lrsearch.training.keras.schedule_free import ScheduleFreeAdamW
 from lrsearch.training.plan import OptimizerSpec
+
+OURS: dict[str, type[keras.optimizers.Optimizer]] = {"ScheduleFreeAdamW": ScheduleFreeAdamW}
+"""Classes that stand in for those of Keras, whose docstrings say why."""
 
 
 def build_optimizer(spec: OptimizerSpec) -> keras.optimizers.Optimizer:
@@ -18,7 +22,7 @@ def build_optimizer(spec: OptimizerSpec) -> keras.optimizers.Optimizer:
         for name, value in spec.hyperparameters().items()
     }
     rate = spec.learning_rate if spec.learning_rate is not None else row.default_lr
-    kind = getattr(keras.optimizers, row.keras_class)
+    kind: Any = OURS.get(row.keras_class) or getattr(keras.optimizers, row.keras_class)
     return kind(learning_rate=float(rate), **(row.fixed or {}), **given)
 
 

@@ -12,7 +12,7 @@ from lrsearch.training.data_order import DataOrder
 from lrsearch.training.keras.compiled.cache import ProgramCache
 from lrsearch.training.keras.compiled.driver import Driver
 from lrsearch.training.keras.compiled.pack import LiveMember, Pack, state_of
-from lrsearch.training.keras.compiled.packing import Numbered, PackPlan, Packer
+from lrsearch.training.keras.compiled.packing import Numbered, Packer, PackPlan
 from lrsearch.training.keras.compiled.program import Program
 from lrsearch.training.keras.compiled.step_functions import State
 from lrsearch.training.keras.environment import environment
@@ -60,10 +60,7 @@ class CompiledTrainer:
         pack.compile()
         compiled = time.perf_counter()
         facts = planned.facts | environment() | {"was_warm": is_warm}
-        recorders = [
-            _recorder(pack, place, item, observer, {"engine": self.name, **facts}, self._chunk_seconds)
-            for place, item in enumerate(planned.items)
-        ]
+        recorders = [self._recorder(pack, place, item, observer, facts) for place, item in enumerate(planned.items)]
         driver = Driver(
             pack,
             recorders,
@@ -83,6 +80,19 @@ class CompiledTrainer:
             for item, recorder, final in zip(planned.items, recorders, driver.final, strict=True)
         }
 
+    def _recorder(self, pack: Pack, place: int, item: Numbered, observer: Observer, facts: dict[str, Any]) -> Recorder:
+        live = LiveMember(pack, place, lambda: recorder.step)
+        recorder = Recorder(
+            item.plan,
+            item.index,
+            DataOrder(pack.program.samples, item.plan.batch_size, item.plan.seed),
+            live,
+            observer,
+            facts={"engine": self.name, **facts},
+            chunk_seconds=self._chunk_seconds,
+        )
+        return recorder
+
 
 def _pack(program: Program, plans: Sequence[Plan], size: int) -> Pack:
     """The members at their first step; a stack that is resumed in part is filled up with copies of its last member."""
@@ -97,12 +107,3 @@ def _first_state(program: Program, plan: Plan) -> State:
         return program.first_state(plan.seed)
     arrays = plan.resume_from.arrays
     return state_of({name.removeprefix("live/"): a for name, a in arrays.items() if name.startswith("live/")})
-
-
-def _recorder(
-    pack: Pack, place: int, item: Numbered, observer: Observer, facts: dict[str, Any], chunk_seconds: float
-) -> Recorder:
-    live = LiveMember(pack, place, lambda: recorder.step)
-    order = DataOrder(pack.program.samples, item.plan.batch_size, item.plan.seed)
-    recorder = Recorder(item.plan, item.index, order, live, observer, facts=facts, chunk_seconds=chunk_seconds)
-    return recorder

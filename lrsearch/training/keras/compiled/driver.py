@@ -59,7 +59,7 @@ class Driver:
         """Updates that may be made before the recorders are asked."""
         steps = self._pack.program.chunk_steps
         if self._has_epoch_ends:
-            steps = min(steps, min(self._recorders[place].steps_to_epoch_end for place in running))
+            steps = min(steps, *(self._recorders[place].steps_to_epoch_end for place in running))
         seconds = self._pack.program.seconds_per_step
         if seconds is None:
             return min(steps, 1 if self._is_slow else FIRST_CHUNK_STEPS)

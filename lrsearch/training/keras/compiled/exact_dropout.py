@@ -57,11 +57,12 @@ def philox_uniform(seed: Any, shape: Any) -> Any:
     Source: Salmon et al. 2011, Parallel Random Numbers: As Easy as 1, 2, 3, SC11; TensorFlow's seed scrambling.
     """
     first, second = (tf.cast(seed[i], tf.uint32) for i in range(2))
-    nothing = tf.zeros_like(first)
-    mixed = _philox((first, nothing, second, nothing), (_word(SCRAMBLE_KEY[0]), _word(SCRAMBLE_KEY[1])))
+    nothing = first - first  # unlike a constant 0 it has the axis of a stack, which every variable of a loop must have
+    key = (nothing + _word(SCRAMBLE_KEY[0]), nothing + _word(SCRAMBLE_KEY[1]))
+    mixed = _philox((first, nothing, second, nothing), key)
     count = tf.reduce_prod(shape)
-    counter = tf.cast(tf.range((count + 3) // 4), tf.uint32)
-    zeros = tf.zeros_like(counter)
+    counter = nothing + tf.cast(tf.range((count + 3) // 4), tf.uint32)
+    zeros = counter - counter
     words = _philox((counter, zeros, zeros + mixed[2], zeros + mixed[3]), (mixed[0], mixed[1]))
     bits = tf.reshape(tf.stack(words, axis=-1), [-1])[:count]
     mantissa = tf.cast(tf.bitwise.bitwise_and(bits, _word(0x7FFFFF)), tf.int32)
@@ -69,12 +70,15 @@ def philox_uniform(seed: Any, shape: Any) -> Any:
 
 
 def _philox(counter: tuple[Word, Word, Word, Word], key: tuple[Word, Word]) -> tuple[Word, Word, Word, Word]:
-    """Four random words of each counter."""
-    (a, b, c, d), (k, m) = counter, key
-    for _ in range(ROUNDS):
+    """Four random words of each counter; a loop, because XLA computes unrolled rounds many times over when it fuses."""
+
+    def one_round(done: Any, *words: Word) -> tuple[Any, ...]:
+        a, b, c, d, k, m = words
         (high_a, low_a), (high_c, low_c) = _product(MULTIPLIERS[0], a), _product(MULTIPLIERS[1], c)
-        a, b, c, d = _xor(high_c, b, k), low_c, _xor(high_a, d, m), low_a
-        k, m = k + _word(WEYL[0]), m + _word(WEYL[1])
+        mixed = _xor(high_c, b, k), low_c, _xor(high_a, d, m), low_a
+        return done + 1, *mixed, k + _word(WEYL[0]), m + _word(WEYL[1])
+
+    _, a, b, c, d, _, _ = tf.while_loop(lambda done, *_: done < ROUNDS, one_round, (tf.constant(0), *counter, *key))
     return a, b, c, d
 
 

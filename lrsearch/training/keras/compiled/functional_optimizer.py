@@ -10,7 +10,7 @@ whatever it does inside, so that norms (Lamb, Adafactor, clipping) and matrix pr
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import keras
 import numpy as np
@@ -39,7 +39,8 @@ class _Stateless(TFOptimizer):
         """As in Keras; the occasional overwriting by the moving average is a choice of values, not a branch."""
         super()._backend_apply_gradients(grads, trainable_variables)
         if self.use_ema and self.overwrite_every:
-            is_due = tf.equal((self.iterations.value + 1) % self.overwrite_every, 0)
+            iterations: Any = self.iterations
+            is_due = tf.equal((iterations.value + 1) % self.overwrite_every, 0)
             for variable, average in zip(self._trainable_variables, self._model_variables_moving_average, strict=True):
                 variable.assign(tf.where(is_due, average.value, variable.value))
 
@@ -61,7 +62,7 @@ class FunctionalOptimizer:
         )
         self._variables = list(variables)
         marks = _build_on_marked(self._optimizer, self._variables)
-        self._slots = slot_variables(self._optimizer)
+        self._slots = [slot for slot in self._optimizer.variables if slot is not self._optimizer._learning_rate]
         self._first = [_first_value(np.asarray(slot), marks) for slot in self._slots]
 
     def scale_loss(self, loss: Any) -> Any:
@@ -88,16 +89,8 @@ class FunctionalOptimizer:
         return [slots[places[id(average)]] for average in self._optimizer._model_variables_moving_average]
 
 
-def slot_variables(optimizer: Any) -> list[keras.Variable]:
-    """All state of a built optimizer but its learning rate: what it lists, and what Nadam keeps beside the list."""
-    listed = [variable for variable in optimizer.variables if variable is not optimizer._learning_rate]
-    known = {id(variable) for variable in optimizer.variables}
-    beside = [value for value in vars(optimizer).values() if isinstance(value, keras.Variable)]
-    return listed + [variable for variable in beside if id(variable) not in known]
-
-
 def _values(scope: StatelessScope, variables: Sequence[keras.Variable]) -> Tensors:
-    return [tf.convert_to_tensor(scope.get_current_value(variable)) for variable in variables]
+    return [tf.convert_to_tensor(cast(Any, scope.get_current_value(variable))) for variable in variables]
 
 
 def _build_on_marked(optimizer: Any, variables: Sequence[keras.Variable]) -> list[NDArray[Any]]:

@@ -79,7 +79,7 @@ def chunk_loop(
         )
         return state, Chunk(losses.stack(), metrics.stack(), done)
 
-    return tf.function(run, jit_compile=xla, autograph=False)
+    return _compiled(run, xla)
 
 
 def measure_loop(
@@ -107,7 +107,14 @@ def measure_loop(
             total = Measured(total.loss + seen.loss, total.metrics + seen.metrics)
         return Measured(total.loss / samples, total.metrics / samples)
 
-    return tf.function(run, jit_compile=xla, autograph=False)
+    return _compiled(run, xla)
+
+
+def _compiled(function: Callable[..., Any], xla: bool) -> Callable[..., Any]:
+    compiled: Any = tf.function(function, jit_compile=xla, autograph=False)
+    # Each program is traced once; TensorFlow counts programs as retracings of one function and warns of them.
+    compiled._omit_frequent_tracing_warning = True
+    return compiled
 
 
 def _stacked(update: Callable[..., Any]) -> Callable[..., Any]:

@@ -77,9 +77,8 @@ class StepFunctions:
         return Measured(loss, self._measure(y, prediction))
 
     def _forward(self, state: State, x: Tensor, y: Tensor, *, training: bool) -> tuple[Tensor, Tensors, Tensor]:
-        prediction, others, penalties = self._model.stateless_call(
-            state.weights, state.others, x, training=training, return_losses=True
-        )
+        answer: Any = self._model.stateless_call(state.weights, state.others, x, training=training, return_losses=True)
+        prediction, others, penalties = answer
         loss = self._loss(y, prediction)
         return prediction, list(others), tf.add_n([loss, *penalties]) if penalties else loss
 
