@@ -46,7 +46,8 @@ def create_app(settings: Settings) -> FastAPI:
     for module in ROUTERS:
         app.include_router(module.router)
     app.add_api_route("/", _home, include_in_schema=False)
-    openapi.install(app, {"JobDocument": jobs.EXPERIMENT, "AnalysisRequest": analyses.REQUEST})
+    bodies = {"JobDocument": jobs.EXPERIMENT, "AnalysisRequest": analyses.REQUEST}
+    openapi.install(app, [module.router for module in ROUTERS], bodies)
     return app
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
 from pydantic import TypeAdapter
 
 from api import errors, samples
@@ -73,11 +74,12 @@ def job_examples() -> dict[str, Any]:
     return {path.stem: json.loads(path.read_text()) for path in sorted(Path(folder).glob("*.json"))}
 
 
-def install(app: FastAPI, bodies: Mapping[str, TypeAdapter[Any]]) -> None:
+def install(app: FastAPI, routers: Iterable[APIRouter], bodies: Mapping[str, TypeAdapter[Any]]) -> None:
     """Serve our document instead of the one FastAPI would make.
 
     Args:
         app: the application.
+        routers: what it serves.
         bodies: name -> adapter of the bodies that routes parse themselves.
     """
 
@@ -91,6 +93,7 @@ def install(app: FastAPI, bodies: Mapping[str, TypeAdapter[Any]]) -> None:
         for name, adapter in bodies.items():
             _add(schemas, name, schema_of(adapter))
         _keep_problem_types(made)
+        _restore_examples(made, routers)
         return made
 
     app.openapi = document  # pyright: ignore[reportAttributeAccessIssue] - FastAPI's documented way to extend it
@@ -115,3 +118,20 @@ def _keep_problem_types(made: dict[str, Any]) -> None:
             for status, response in operation["responses"].items():
                 if int(status) >= 400:
                     response["content"] = {errors.MEDIA_TYPE: response["content"][errors.MEDIA_TYPE]}
+
+
+def _restore_examples(made: dict[str, Any], routers: Iterable[APIRouter]) -> None:
+    """Put the examples in again: FastAPI drops every field of them that is null."""
+    routes = [route for router in routers for route in router.routes if isinstance(route, APIRoute)]
+    for route in routes:
+        operations = [made["paths"][route.path_format][method.lower()] for method in route.methods or ()]
+        for operation in operations if route.include_in_schema else ():
+            for status, response in route.responses.items():
+                found = operation["responses"][str(status)].get("content", {})
+                _copy_examples(response.get("content", {}), found)
+
+
+def _copy_examples(declared: Mapping[str, dict[str, Any]], found: dict[str, Any]) -> None:
+    for media_type, content in declared.items():
+        if "example" in content and media_type in found:
+            found[media_type]["example"] = content["example"]

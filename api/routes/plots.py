@@ -8,10 +8,11 @@ from fastapi import APIRouter, Query, Response
 
 from api import openapi, samples, schemas
 from api.deps import Database, DatabaseDep, JobId
+from api.errors import Refused
 from api.routes.jobs import EXPERIMENT
 from api.routes.trials import stored_result
 from lrsearch import reports, spec
-from lrsearch.errors import NotFound
+from lrsearch.errors import Problem
 from lrsearch.experiments.base import PlotSpec
 
 FORMATS = ("png", "svg", "json")
@@ -61,5 +62,6 @@ def picture(
     plot = next((plot for plot in drawn if plot.name == name), None)
     if plot is None:
         names = ", ".join(plot.name for plot in drawn)
-        raise NotFound(f"The job has no plot {name!r}; it has: {names}.")
+        problem = Problem("/name", "not_found", name, f"The job has no plot {name!r}.", f"Use one of {names}.")
+        raise Refused(404, "not_found", problem, place="path")
     return Response(reports.render(plot, file_format, theme), media_type=reports.MEDIA_TYPES[file_format])

@@ -165,10 +165,11 @@ BROKEN: dict[str, tuple[bytes, str, Any, str]] = {
 }
 
 
-@pytest.mark.parametrize(("body", "rule", "value", "message"), BROKEN.values(), ids=BROKEN)
+@pytest.mark.parametrize("case", BROKEN.values(), ids=BROKEN)
 def test_a_body_that_is_not_json_says_where_it_breaks(
-    client: TestClient, database_file: Path, body: bytes, rule: str, value: Any, message: str
+    client: TestClient, database_file: Path, case: tuple[bytes, str, Any, str]
 ) -> None:
+    body, rule, value, message = case
     status, problem = refused(client, database_file, body)
     assert (400, "", rule) == (status, *entry(problem)[:2])
     assert value is ... or value == problem["errors"][0]["value"]

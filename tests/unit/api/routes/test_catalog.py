@@ -1,0 +1,50 @@
+"""The catalog shows what the registries hold."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jsonschema
+import pytest
+from fastapi.testclient import TestClient
+
+from lrsearch import schedules, suggestions
+from lrsearch.experiments import EXPERIMENTS
+from lrsearch.training import catalog as tables
+
+
+@pytest.fixture
+def catalog(client: TestClient) -> dict[str, Any]:
+    return client.get("/v1/catalog").json()
+
+
+def test_every_member_of_every_registry_is_listed(catalog: dict[str, Any]) -> None:
+    names = {part: {entry["name"] for entry in entries} for part, entries in catalog.items() if entries}
+    assert {kind.model_fields["kind"].default for kind in EXPERIMENTS} == names["job_kinds"]
+    assert set(suggestions.RULES) == names["rules"]
+    assert {schedule.model_fields["kind"].default for schedule in schedules.SCHEDULES} == names["schedules"]
+    assert set(tables.optimizers()) == names["optimizers"]
+    assert set(tables.models()) == names["models"]
+    assert set(tables.datasets()) == names["datasets"]
+
+
+def test_every_entry_says_what_it_is_and_where_it_comes_from(catalog: dict[str, Any]) -> None:
+    entries = [entry for part, found in catalog.items() if part != "broken_plugins" for entry in found]
+    assert [] == [entry["name"] for entry in entries if not entry["description"] or not entry["cites"]]
+
+
+def test_every_schema_is_a_json_schema(catalog: dict[str, Any]) -> None:
+    for part, found in catalog.items():
+        for entry in found if part != "broken_plugins" else ():
+            jsonschema.Draft202012Validator.check_schema(entry["json_schema"])
+
+
+def test_defaults_stand_under_the_names_that_documents_use(catalog: dict[str, Any]) -> None:
+    (range_test,) = (kind for kind in catalog["job_kinds"] if kind["name"] == "range_test")
+    assert (1, 1e-7, 100) == tuple(range_test["defaults"][name] for name in ("schema", "start_lr", "steps"))
+
+
+def test_a_model_names_the_data_it_takes(catalog: dict[str, Any]) -> None:
+    (model,) = (model for model in catalog["models"] if model["name"] == "mnist_cnn")
+    assert "fashion_mnist" in model["facts"]["takes"]
+    assert "digits" not in model["facts"]["takes"]
