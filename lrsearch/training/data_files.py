@@ -136,7 +136,8 @@ def read(located: Located) -> Parts:
 
 
 def _npz(path: Path) -> Parts:
-    with np.load(path, allow_pickle=False) as stored:
+    # np.load leaves a file open that turns out to be no zip archive.
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
         x_train, y_train, x_test, y_test = (stored[name] for name in ("x_train", "y_train", "x_test", "y_test"))
     return x_train[..., None], y_train, x_test[..., None], y_test
 
