@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import doctest
+import importlib
 import json
 from pathlib import Path
 from typing import get_args
@@ -42,6 +44,13 @@ def test_it_says_its_source_its_fields_and_an_example(member: type[Controller]) 
     assert all(member.cites)
     assert ">>> " in (member.__doc__ or "")
     assert [] == [name for name, field in member.model_fields.items() if name != "kind" and not field.description]
+
+
+@every_controller
+def test_its_example_runs(member: type[Controller]) -> None:
+    result = doctest.testmod(importlib.import_module(member.__module__))
+    assert result.failed == 0
+    assert result.attempted > 0
 
 
 @every_controller

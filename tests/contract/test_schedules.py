@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import doctest
+import importlib
 import json
 import time
 from pathlib import Path
@@ -66,6 +68,13 @@ def test_it_has_its_golden_values(member: type[Schedule]) -> None:
     for case in golden(member):
         steps, rates = np.array(case["points"]).T
         np.testing.assert_allclose(ADAPTER.validate_python(case["schedule"])(steps), rates, rtol=1e-9, atol=1e-15)
+
+
+@every_schedule
+def test_its_example_runs(member: type[Schedule]) -> None:
+    result = doctest.testmod(importlib.import_module(member.__module__))
+    assert result.failed == 0
+    assert result.attempted > 0
 
 
 @every_schedule
