@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from sqlalchemy import URL, Engine, create_engine, event, make_url, text
-from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError, ProgrammingError
+from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.orm import Session
 
 from lrsearch.errors import LrsearchError, Misconfigured, Unavailable
@@ -25,12 +26,15 @@ _POSTGRES_CONNECT: Final = {
     "tcp_user_timeout": 10_000,
     "application_name": "lrsearch",
 }
-_WRONG_SETTING: Final = ("does not exist", "authentication failed", "unable to open database file", "no password")
+_WRONG_SETTING: Final = re.compile(
+    r"not a database|unable to open database file|authentication failed|no password supplied|no pg_hba\.conf entry"
+    r'|(database|role) "[^"]*" (does not exist|is not permitted)'
+)
 _NO_TABLES: Final = ("no such table", "no such column", "undefinedtable", "undefinedcolumn")
 
 
 class Database:
-    """A database, SQLite or Postgres: one engine a process, opened on first use.
+    """A database, SQLite or Postgres: one engine a process, opened on first use; a `with` block disposes it.
 
     Args:
         url: `sqlite:///path` or `postgresql://user:password@host/name`.
@@ -43,6 +47,12 @@ class Database:
         self.url = _parsed(url)
         self.name = self.url.render_as_string(hide_password=True)
         self.engine = _engine(self.url)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.dispose()
 
     @property
     def is_sqlite(self) -> bool:
@@ -109,21 +119,17 @@ class Database:
         """Turn the driver's faults into ours; anything that is no fault of the connection passes."""
         try:
             yield
-        except (OperationalError, InterfaceError, ProgrammingError) as error:
+        except DBAPIError as error:
             fault = _fault(self.name, error)
             if fault is None:
                 raise
             raise fault from error
-        except DBAPIError as error:
-            if not error.connection_invalidated:
-                raise
-            raise Unavailable(f"The database {self.name} closed the connection; try again shortly.") from error
 
 
 def _parsed(url: str) -> URL:
     try:
         parsed = make_url(url.replace("postgres://", "postgresql://", 1))
-    except ArgumentError:
+    except (ArgumentError, ValueError):
         # SQLAlchemy's message repeats the URL, and with it the password.
         raise Misconfigured(
             "DATABASE_URL cannot be read; write sqlite:///path/to/file.db or postgresql://user:password@host:5432/name."
@@ -143,7 +149,7 @@ def _parsed(url: str) -> URL:
 
 def _engine(url: URL) -> Engine:
     if url.drivername.startswith("sqlite"):
-        Path(url.database or "").parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(Path(url.database or "").parent)
         engine = create_engine(url, connect_args={"timeout": 30})
         event.listen(engine, "connect", _set_pragmas)
     else:
@@ -152,13 +158,24 @@ def _engine(url: URL) -> Engine:
     return engine
 
 
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise Misconfigured(
+            f"The database's folder {folder} cannot be made ({error.strerror}); correct DATABASE_URL or LRSEARCH_HOME."
+        ) from error
+
+
 def _set_pragmas(connection: sqlite3.Connection, record: Any) -> None:
-    cursor = connection.cursor()
-    cursor.execute("PRAGMA busy_timeout=30000")  # first: the switch to WAL needs the lock itself
-    cursor.execute("PRAGMA journal_mode=WAL")
-    cursor.execute("PRAGMA synchronous=NORMAL")
-    cursor.execute("PRAGMA foreign_keys=ON")
-    cursor.close()
+    try:
+        connection.execute("PRAGMA busy_timeout=30000")  # first: the switch to WAL needs the lock itself
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=NORMAL")
+        connection.execute("PRAGMA foreign_keys=ON")
+    except sqlite3.Error:
+        connection.close()  # the pool does not know it yet
+        raise
 
 
 def _forget_connections_after_fork(engine: Engine) -> None:
@@ -173,12 +190,13 @@ def _forget_connections_after_fork(engine: Engine) -> None:
 
 
 def _fault(name: str, error: DBAPIError) -> LrsearchError | None:
+    """Our error for a driver's; None for one that is no fault of connection or set-up."""
     reason = " ".join(str(error.orig).split()) or type(error.orig).__name__
     words = f"{type(error.orig).__name__} {reason}".lower()
     if any(sign in words for sign in _NO_TABLES):
         return Misconfigured(f"The database {name} does not have this version's tables; run `lrsearch migrate`.")
-    if isinstance(error, ProgrammingError):
-        return None
-    if any(sign in words for sign in _WRONG_SETTING):
+    if _WRONG_SETTING.search(words):
         return Misconfigured(f"The database {name} refuses to be opened ({reason}); correct DATABASE_URL.")
-    return Unavailable(f"The database {name} does not answer ({reason}); try again when it is back.")
+    if isinstance(error, OperationalError | InterfaceError) or error.connection_invalidated:
+        return Unavailable(f"The database {name} does not answer ({reason}); try again when it is back.")
+    return None
