@@ -124,6 +124,7 @@ def read(located: Located) -> Parts:
         OSError,
         EOFError,
         KeyError,
+        TypeError,
         ValueError,
         pickle.UnpicklingError,
         tarfile.TarError,

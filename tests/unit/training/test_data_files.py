@@ -139,6 +139,14 @@ def test_a_broken_file_is_named_with_the_remedy(tmp_path, settings, name, file, 
         read(locate(name, settings))
 
 
+def test_an_array_under_the_name_of_an_archive_is_named_with_the_remedy(tmp_path, settings):
+    (tmp_path / "data").mkdir()
+    with (tmp_path / "data/mnist.npz").open("wb") as file:
+        np.save(file, IMAGES)
+    with pytest.raises(DataUnavailable, match="Remove them"):
+        read(locate("mnist", settings))
+
+
 def test_a_truncated_idx_file_is_named_with_the_remedy(tmp_path, settings):
     write_idx(tmp_path / "data/fashion-mnist")
     (tmp_path / "data/fashion-mnist" / IDX_FILES[0]).write_bytes(gzip.compress(b"\0\0\x08\x03\0\0\0\x06"))

@@ -1,0 +1,140 @@
+import gc
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from pydantic import TypeAdapter
+
+from lrsearch.training import rows
+from lrsearch.training.data_order import DataOrder
+from lrsearch.training.optimizer_table import OPTIMIZERS
+from lrsearch.training.plan import AnyOptimizer, DataSpec, ModelSpec, Plan
+from lrsearch.training.trainer import Continue
+
+pytestmark = pytest.mark.tensorflow
+TRACES: list[int] = []
+
+
+@pytest.fixture(scope="module")
+def trainer():
+    from lrsearch.training.keras.fit_trainer import FitTrainer
+
+    return FitTrainer(chunk_seconds=60.0)
+
+
+def plan(model="digits_mlp", data="digits", steps=20, **document):
+    optimizer = TypeAdapter(AnyOptimizer).validate_python({"kind": "sgd", **document})
+    return Plan(ModelSpec(name=model), DataSpec(name=data), optimizer, 100, np.full(steps, 0.05), seed=1)
+
+
+def linear(input_shape, outputs, task):
+    import keras
+
+    return keras.Sequential([keras.Input(input_shape), keras.layers.Dense(outputs)])
+
+
+def counting(input_shape, outputs, task):
+    import keras
+
+    class Counting(keras.layers.Layer):
+        def call(self, x):
+            TRACES.append(1)  # runs when the layer is traced, not when it trains
+            return x
+
+    return keras.Sequential([keras.Input(input_shape), Counting(), keras.layers.Dense(outputs, activation="softmax")])
+
+
+@pytest.fixture
+def own_models(monkeypatch):
+    for build in (linear, counting):
+        row = rows.ModelRow(
+            build.__name__, f"{__name__}:{build.__name__}", 1, (1,), ("classification", "regression"), "", ""
+        )
+        monkeypatch.setitem(rows.MODELS, build.__name__, row)
+
+
+def test_losses_and_updates_are_those_of_gradient_descent_by_hand(trainer, own_models):
+    from lrsearch.training.keras import datasets, weights
+
+    todo = replace(plan("linear", "diabetes"), rates=np.geomspace(0.001, 0.1, 20))
+    (run,) = trainer.train([todo])
+    data = datasets.load("diabetes")
+    kernel, bias = (w.astype(np.float64) for w in weights.initial_weights(linear((10,), 1, "regression"), 1))
+    losses = []
+    for rate, batch in zip(todo.rates, DataOrder(353, 100, 1).batches(0, 20), strict=True):
+        x, error = data.x_train[batch], data.x_train[batch] @ kernel + bias - data.y_train[batch]
+        losses.append((error**2).mean())
+        kernel = kernel - rate * 2 * x.T @ error / len(batch)
+        bias = bias - rate * 2 * error.mean(axis=0)
+    np.testing.assert_allclose(losses, run.curve.losses, rtol=1e-5)
+
+
+def test_losses_are_the_true_batch_losses_of_keras(trainer):
+    from lrsearch.training.keras.prepared import prepare
+
+    todo = replace(plan(kind="adam"), rates=np.geomspace(1e-4, 1e-1, 40))
+    (run,) = trainer.train([todo])
+    prepared = prepare(todo)
+    prepared.reset(todo.seed)
+    losses = []
+    for rate, batch in zip(todo.rates, DataOrder(1437, 100, 1).batches(0, 40), strict=True):
+        prepared.model.optimizer.learning_rate = rate
+        x, y = prepared.data.x_train[batch], prepared.data.y_train[batch]
+        losses.append(prepared.model.train_on_batch(x, y, return_dict=True)["loss"])
+    np.testing.assert_allclose(losses, run.curve.losses, rtol=1e-6)
+
+
+def test_a_spike_does_not_colour_the_losses_after_it(trainer):
+    rates = np.full(30, 1e-6)
+    rates[3] = 3e4
+    rates[4:] = 1e-30
+    (run,) = trainer.train([replace(plan(), rates=rates)])
+    later = run.curve.losses[4:]
+    assert later.max() > 100 * run.curve.losses[0]
+    # The weights no longer move: what remains is how batches differ, not a mean that fades.
+    assert later[:15].mean() == pytest.approx(later[11:].mean(), rel=0.3)
+
+
+def test_a_rate_of_its_own_for_every_step_traces_nothing_again(trainer, own_models):
+    TRACES.clear()
+    trainer.train([replace(plan("counting"), rates=np.geomspace(1e-4, 1e-2, 40))])
+    traced = len(TRACES)
+    trainer.train([replace(plan("counting"), rates=np.geomspace(1e-5, 1e-1, 80), seed=9)])
+    assert traced == len(TRACES) <= 3
+
+
+def test_models_of_other_plans_are_let_go(trainer):
+    import keras
+
+    for model in ("digits_mlp", "tabular_mlp", "digits_mlp", "tabular_mlp"):
+        trainer.train([plan(model, steps=2)])
+    gc.collect()
+    alive = [thing for thing in gc.get_objects() if isinstance(thing, keras.Sequential) and thing.optimizer]
+    assert len([model for model in alive if model.name in {"digits_mlp", "tabular_mlp"}]) <= 2
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_every_optimizer_trains_and_goes_on_from_a_checkpoint_bit_for_bit(trainer, name):
+    checkpoints = []
+
+    def keep(index, segment):
+        checkpoints.append(segment.checkpoint())
+        return Continue()
+
+    todo = replace(plan("blobs_mlp", "blobs", kind=name, use_ema=True, weight_decay=0.1), rates=np.full(14, 0.01))
+    (whole,) = trainer.train([todo], keep)
+    assert 5 == checkpoints[0].step
+    (resumed,) = trainer.train([replace(todo, resume_from=checkpoints[0])])
+    np.testing.assert_array_equal(whole.curve.losses, resumed.curve.losses)
+    assert np.isfinite(whole.curve.losses).all()
+    assert len(set(whole.curve.losses.tolist())) > 10
+
+
+def test_facts_name_device_threads_and_versions(trainer):
+    import tensorflow as tf
+
+    (run,) = trainer.train([plan(steps=2)])
+    assert tf.__version__ == run.engine_facts["versions"]["tensorflow"]
+    assert run.engine_facts["intra_op_threads"] >= 1
+    assert run.engine_facts["xla"] is False
+    assert {"build", "train", "test"} == set(run.seconds)
