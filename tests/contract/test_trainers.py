@@ -16,6 +16,7 @@ from lrsearch.training.trainer import Continue, Probe, SetRates, Stop, StopReaso
 TRAINERS = [
     pytest.param("lrsearch.training.toy_trainer:ToyTrainer", id="toy"),
     pytest.param("lrsearch.training.keras.fit_trainer:FitTrainer", id="fit", marks=pytest.mark.tensorflow),
+    pytest.param("lrsearch.training.keras.compiled:CompiledTrainer", id="compiled", marks=pytest.mark.tensorflow),
 ]
 
 STEPS_PER_EPOCH = 12

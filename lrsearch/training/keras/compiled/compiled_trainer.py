@@ -39,6 +39,8 @@ class CompiledTrainer:
 
     def train(self, plans: Sequence[Plan], observer: Observer = go_on) -> list[Run]:
         """Train every plan, stacks one after the other; see `Trainer.train`."""
+        for plan in plans:
+            self._refuse(plan)
         runs: dict[int, Run] = {}
         waiting = self._packer.packs([Numbered(index, plan) for index, plan in enumerate(plans)])
         while waiting:
@@ -50,6 +52,21 @@ class CompiledTrainer:
                     raise
                 waiting[:0] = pack.halves("the device was out of memory with a stack of {}")
         return [runs[index] for index in range(len(plans))]
+
+    def reason_against(self, plan: Plan) -> str | None:
+        """Why the plan should go to another engine, or None: `AutoTrainer` asks before it chooses."""
+        return self._packer.traits(plan).against_compiling
+
+    def _refuse(self, plan: Plan) -> None:
+        """Refuse what would silently compute something else, before anything is compiled for it."""
+        if reason := self.reason_against(plan):
+            raise ValueError(f'The compiled engine cannot train this plan: {reason}. Set "engine" to "fit" or "auto".')
+        maker = self.name if plan.resume_from is None else plan.resume_from.facts.get("engine")
+        if maker != self.name:
+            raise ValueError(
+                f"The checkpoint was made by the engine {maker!r}; {self.name!r} cannot go on from it. "
+                "Resume with the engine that made it."
+            )
 
     def _train(self, planned: PackPlan, observer: Observer) -> dict[int, Run]:
         began = time.perf_counter()

@@ -105,13 +105,17 @@ class Packer:
     def __init__(self) -> None:
         self._traits = TraitsTable()
 
+    def traits(self, plan: Plan) -> Traits:
+        """What decides how the plan is trained."""
+        return self._traits.of(alike(plan), plan)
+
     def packs(self, items: Sequence[Numbered]) -> list[PackPlan]:
         """All plans in packs, in the order of their first plans."""
         return [pack for group in grouped(items, _togetherness) for pack in self._packs_of(group)]
 
     def _packs_of(self, group: list[Numbered]) -> list[PackPlan]:
         plan = group[0].plan
-        traits = self._traits.of(alike(plan), plan)
+        traits = self.traits(plan)
         if plan.resume_from is not None:
             size = int(plan.resume_from.facts["stack"])
             parts, why = equal_parts(group, size), f"resumed from a stack of {size}"

@@ -10,6 +10,7 @@ import numpy as np
 
 from lrsearch.training.catalog import OPTIMIZERS, OptimizerRow
 from lrsearch.training.keras import weights
+from lrsearch.training.keras.compiled.routing import reason_against_compiling
 from lrsearch.training.keras.prepared import build_model
 from lrsearch.training.plan import Plan
 
@@ -58,11 +59,13 @@ class Traits:
     """What decides how plans of one kind are trained.
 
     Attributes:
+        against_compiling: why they are left to `model.fit`, None when they are not.
         has_convolutions: whether the model has convolutions.
         against_stacking: why they are trained one by one, None when they may be stacked.
         bytes_per_member: what a member of a stack costs, roughly.
     """
 
+    against_compiling: str | None
     has_convolutions: bool
     against_stacking: str | None
     bytes_per_member: int
@@ -92,6 +95,7 @@ def traits_of(plan: Plan) -> Traits:
     with weights.deterministic_build():
         model = build_model(plan)
     return Traits(
+        against_compiling=reason_against_compiling(model),
         has_convolutions=has_convolutions(model),
         against_stacking=reason_against_stacking(model, OPTIMIZERS[plan.optimizer.kind]),
         bytes_per_member=bytes_per_member(model, plan.batch_size),
