@@ -1,0 +1,59 @@
+"""A worker and its warden, as a container runs them: `python -m worker.solo`, which is `lrsearch worker`.
+
+The warden cannot live inside the Celery worker: that forks its children, and a fork must not meet a thread that talks
+to a database. So this process starts the worker as its child, watches it, passes signals on, and ends as it ended;
+the restart policy of the container (or whoever started us) starts both again.
+"""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from types import FrameType
+
+import structlog
+
+from lrsearch import queue
+from lrsearch.db import Database
+from lrsearch.errors import LrsearchError
+from lrsearch.log import configure as configure_log
+from lrsearch.settings import Settings
+from worker.children import tethered
+from worker.warden import Warden
+
+log = structlog.get_logger(__name__)
+
+
+def main() -> int:
+    """Run the worker to its end: 0 after SIGTERM, its own exit code else (128 + N when signal N killed it)."""
+    worker = subprocess.Popen(tethered([sys.executable, "-P", "-m", "worker"]))
+    is_asked_to_stop = False
+
+    def pass_on(number: int, _frame: FrameType | None) -> None:
+        nonlocal is_asked_to_stop
+        is_asked_to_stop = True
+        worker.send_signal(number)
+
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
+        signal.signal(number, pass_on)
+    _watch(worker)
+    code = worker.wait()
+    if is_asked_to_stop:
+        return 0
+    return code if code >= 0 else 128 - code
+
+
+def _watch(worker: subprocess.Popen[bytes]) -> None:
+    """Start the warden; with settings that cannot work there is none: the worker says what is wrong and ends."""
+    try:
+        settings = Settings()
+        configure_log(settings, process="warden")
+        queue.configure(settings.redis_url or "")
+        Warden(Database(settings.resolved_database_url()), lambda: worker.pid).start()
+    except LrsearchError as error:
+        log.debug("nothing to watch", error=str(error))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
