@@ -1,0 +1,96 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from lrsearch.curves import DivergenceRule
+from lrsearch.training.data_order import DataOrder
+from lrsearch.training.optimizer_specs import SPECS
+from lrsearch.training.plan import DataSpec, ModelSpec, Plan, Validation
+from lrsearch.training.recorder import Recorder
+from lrsearch.training.trainer import Continue, Probe, StopReason
+
+ORDER = DataOrder(samples=10, batch_size=4, seed=0)
+PLAN = Plan(ModelSpec(name="digits_mlp"), DataSpec(name="digits"), SPECS["sgd"](), 4, np.full(8, 0.1), 0)
+LOSSES = np.array([5.0, 4.0, 3.0, 2.0, 1.0, 0.5, 0.25, 0.125])
+
+
+class Counter:
+    """A training whose only state is a number."""
+
+    def __init__(self, fails_at=None):
+        self.state, self.fails_at = 0.0, fails_at
+
+    def snapshot(self):
+        return {"state": np.array(self.state)}
+
+    def restore(self, arrays):
+        self.state = float(arrays["state"])
+
+    def update(self, step, rate):
+        if step == self.fails_at:
+            raise ArithmeticError
+        self.state += 1.0
+        return 1.0
+
+    def validate(self):
+        return {"val_loss": 7.0}
+
+
+def recorder(plan=PLAN, observer=lambda index, segment: Continue(), live=None, chunk_seconds=60.0):
+    live = live or Counter()
+    return Recorder(plan, 0, ORDER, live, observer, facts={"engine": "test"}, chunk_seconds=chunk_seconds)
+
+
+def feed(record, cuts):
+    for first, last in zip([0, *cuts], [*cuts, len(LOSSES)], strict=True):
+        if record.is_running:
+            record.add(LOSSES[first:last], {"accuracy": LOSSES[first:last] / 10})
+    return record.run(final={}, engine_facts={}, seconds={})
+
+
+@pytest.mark.parametrize("cuts", [[1, 2, 3, 4, 5, 6, 7], [3, 6], [2, 3, 5, 6]])
+def test_the_run_does_not_depend_on_how_updates_are_handed_over(cuts):
+    run = feed(recorder(replace(PLAN, validation=Validation(0.2))), cuts)
+    assert LOSSES.tolist() == run.curve.losses.tolist()
+    # Batches of 4, 4 and 2 samples.
+    assert [4.2, 1.3] == pytest.approx(run.history["loss"].tolist())
+    assert [0.42, 0.13] == pytest.approx(run.history["accuracy"].tolist())
+    assert [7.0, 7.0] == run.history["val_loss"].tolist()
+
+
+def test_the_longest_chunk_ends_with_the_epoch_or_the_run():
+    record = recorder()
+    lengths = []
+    while record.is_running:
+        lengths.append(record.steps_to_epoch_end)
+        record.add(np.ones(lengths[-1]), {})
+    assert [3, 3, 2] == lengths
+
+
+@pytest.mark.parametrize("divergence", [None, DivergenceRule()])
+def test_a_stop_inside_a_chunk_cuts_the_chunk(divergence):
+    seen = []
+    record = recorder(replace(PLAN, divergence=divergence), lambda index, segment: seen.append(segment) or Continue())
+    record.add(np.array([1.0, np.nan, 2.0]), {})
+    run = record.run(final={}, engine_facts={}, seconds={})
+    assert (StopReason.NON_FINITE, 1, 2) == (run.stop_reason, run.stopped_at, len(run.curve))
+    assert [2] == [len(segment.losses) for segment in seen]
+    assert {} == run.history
+
+
+def test_a_chunk_ends_in_time_within_an_epoch():
+    seen = []
+    record = recorder(observer=lambda index, segment: seen.append(segment.epoch) or Continue(), chunk_seconds=0.0)
+    for loss in LOSSES[:4]:
+        record.add(np.array([loss]), {})
+    assert [None, None, 1, None] == seen
+
+
+def test_a_probe_that_raises_leaves_the_state_as_it_was():
+    live = Counter(fails_at=5)
+    probe = Probe(np.full(6, 0.1), lambda curve: np.full(5, 0.1))
+    record = recorder(observer=lambda index, segment: probe, live=live)
+    with pytest.raises(ArithmeticError):
+        record.add(LOSSES[:3], {})
+    assert 0.0 == live.state
