@@ -12,8 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 
 Floats = NDArray[np.float64]
 
-MOST_BINS: Final = 256
-"""Longer series are averaged into this many bins of log lr before they are smoothed: 1/32 of a decade on 8 decades."""
+MOST_BINS: Final = 200
+"""Longer series are averaged into this many bins of log lr before they are smoothed: 1/25 of a decade on 8 decades."""
 PER_NORMAL_DEVIATION: Final = 1.4826
 """Standard deviation of a normal variable over its median absolute deviation."""
 

@@ -14,10 +14,7 @@ from lrsearch.curves import (
     DivergenceRule,
     DivergenceWatch,
     band,
-    ema,
-    noise_level,
     ramp_rates,
-    robust_deviation,
     smooth,
     smoothing,
 )
@@ -112,34 +109,6 @@ def test_a_watch_takes_any_losses(losses):
 def test_pure_noise_stops_at_most_two_tests_of_two_thousand():
     rng = np.random.default_rng(1)
     assert 2 >= sum(stop_of(rng.standard_normal(100)) is not None for _ in range(2000))
-
-
-def test_a_step_up_is_seen_by_the_causal_average_only_from_its_step_on():
-    averaged = ema([0.0, 0.0, 1.0, 1.0])
-    assert [0.0, 0.0] == averaged[:2].tolist()
-    assert 0.0 < averaged[2] < averaged[3] < 1.0
-
-
-@given(st.floats(-1e6, 1e6), st.floats(0.0, 0.99))
-def test_bias_correction_keeps_flat_flat_from_the_first_step(level, beta):
-    assert ema([level] * 30, beta) == pytest.approx([level] * 30)
-
-
-def test_the_first_average_is_the_first_value_and_the_second_is_weighted_right():
-    # By hand: at beta 0.9 the two values weigh 9 : 10, so (9 * 1 + 10 * 20) / 19 = 11.
-    assert [1.0, 11.0] == ema([1.0, 20.0]).round(12).tolist()
-
-
-def test_noise_is_measured_on_a_slope_and_beside_jumps_and_spikes():
-    noisy = 100.0 - np.arange(2000) + 0.5 * np.random.default_rng(0).standard_normal(2000)
-    noisy[1000:] += 50.0
-    noisy[::100] += 1e6
-    assert pytest.approx(0.5, rel=0.25) == noise_level(noisy)
-
-
-def test_the_deviation_of_normal_values_is_theirs():
-    assert pytest.approx(3.0, rel=0.03) == robust_deviation(3.0 * np.random.default_rng(0).standard_normal(20_000))
-    assert robust_deviation([]) == 0.0
 
 
 @pytest.mark.parametrize("ramp", ["exponential", "linear"])
