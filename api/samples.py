@@ -171,7 +171,7 @@ CATALOG: Final[dict[str, Any]] = {
 }
 
 EVENTS: Final = (
-    'event: state\ndata: {"status": "running"}\nid: 2\n\nevent: progress\ndata: {"done": 40, "total": 300}\nid: 3\n\n'
+    'event: status\ndata: {"status": "running"}\nid: 2\n\nevent: progress\ndata: {"done": 40, "total": 300}\nid: 3\n\n'
 )
 
 ANALYSIS_REQUEST: Final[dict[str, Any]] = {

@@ -48,10 +48,7 @@ def as_csv(columns: Mapping[str, Sequence[Any]]) -> bytes:
 def _cell(value: Any) -> Any:
     if isinstance(value, float):
         return repr(float(value))
-    if isinstance(value, dict | list):
-        return json.dumps(value, sort_keys=True)
-    # a spreadsheet runs text that begins like a formula
-    return f"'{value}" if isinstance(value, str) and value[:1] in {"=", "+", "-", "@"} else value
+    return json.dumps(value, sort_keys=True) if isinstance(value, dict | list) else value
 
 
 def as_parquet(columns: Mapping[str, Sequence[Any]]) -> bytes:

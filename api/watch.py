@@ -82,6 +82,10 @@ class Watch:
                 self._deliver(await run_in_threadpool(self._read, wanted))
             except LrsearchError as error:  # the database is away: the streams stay open and go on when it is back
                 logger.warning("events cannot be read now: %s", error)
+            except Exception:  # a fault of ours must not leave streams open that nobody feeds
+                logger.exception("events cannot be read")
+                self.close()
+                return
             await asyncio.sleep(self._poll_seconds)
 
     def _read(self, wanted: Mapping[str, int]) -> dict[str, _News]:

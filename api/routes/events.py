@@ -19,7 +19,17 @@ from lrsearch.status import FINAL
 KEEPALIVE_SECONDS: Final = 15.0
 """Proxies close connections that are silent for longer than half a minute or more."""
 HEADERS: Final = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
-STREAM: Final = {"schema": {"type": "string"}, "example": samples.EVENTS}
+EVENT: Final = {
+    "type": "object",
+    "required": ["event", "data", "id"],
+    "properties": {
+        "event": {"enum": ["status", "progress", "trial"]},
+        "data": {"type": "string", "contentMediaType": "application/json"},
+        "id": {"type": "string"},
+    },
+}
+"""One event, as OpenAPI 3.2 describes streams."""
+STREAM: Final = {"itemSchema": EVENT, "example": samples.EVENTS}
 
 router = APIRouter(prefix="/v1/jobs/{job_id}/events", tags=["jobs"])
 
