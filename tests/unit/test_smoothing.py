@@ -41,7 +41,7 @@ def test_lone_outliers_are_replaced_and_a_smooth_series_is_left_as_it_is():
     spiked = smooth.copy()
     spiked[[0, 20, 40]] = [1e9, -1e9, 1e3]
     assert smooth.tolist() == despike(smooth).tolist()
-    assert smooth == pytest.approx(despike(spiked), abs=0.2)
+    assert smooth == pytest.approx(despike(spiked), abs=0.3)
 
 
 def test_the_start_of_a_divergence_at_the_end_is_no_outlier():
