@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import quote, urlsplit
 
-from pydantic import AliasChoices, Field
+from pydantic import AliasChoices, Field, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -101,6 +101,23 @@ class Settings(BaseSettings):
     def resolved_artifacts_dir(self) -> Path:
         """The artifact store's folder: the one set, else below `home`."""
         return self.artifacts_dir or self.home / "artifacts"
+
+
+def load() -> Settings:
+    """The settings of the environment.
+
+    Raises:
+        Misconfigured: a variable's value cannot be used; the sentence names each such variable.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        names = {name: _variable(name, field) for name, field in Settings.model_fields.items()}
+        wrong = [
+            f"{names.get(str(details['loc'][0]), details['loc'][0])} is {details['input']!r} ({details['msg']})"
+            for details in error.errors()
+        ]
+        raise Misconfigured("; ".join(wrong) + "; correct or unset it.") from None
 
 
 def service_root() -> Path:

@@ -10,12 +10,9 @@ from typing import Final
 import psutil
 
 from lrsearch import queue
-from lrsearch.errors import Misconfigured, Unavailable
-from lrsearch.log import configure as configure_log
 from lrsearch.settings import Settings
-from lrsearch.startup import AWAY, require_servers
-from worker import device, tasks
-from worker.children import MISCONFIGURED
+from lrsearch.startup import require_servers
+from worker import device, entry, tasks
 
 PACKS_PER_CHILD: Final = 200
 """A child is replaced after so many packs: Keras leaks a little across models."""
@@ -27,16 +24,15 @@ BROKER_PATIENCE_SECONDS: Final = 5.0
 """How long the broker may take to answer the worker before it reconnects."""
 
 
-def main() -> int:
-    """The worker's process; ends on SIGTERM (after the pack at work) or SIGQUIT (at once)."""
-    settings = Settings()
-    configure_log(settings, process="worker")
-    try:
-        require_servers(settings)
-        device.prepare(settings, os.environ)
-    except (Misconfigured, Unavailable) as error:
-        print(f"lrsearch: {error}", file=sys.stderr)
-        return MISCONFIGURED if isinstance(error, Misconfigured) else AWAY
+def work(settings: Settings) -> None:
+    """Take packs until SIGTERM (which lets the pack at work end) or SIGQUIT (which does not).
+
+    Raises:
+        Misconfigured: a setting is wrong, the tables are of another version, or there is no GPU where one is asked for.
+        Unavailable: a server is away at the start.
+    """
+    require_servers(settings)
+    device.prepare(settings, os.environ)
     queue.configure(settings.redis_url or "", patience_seconds=BROKER_PATIENCE_SECONDS)
     queue.app.conf.update(  # pyright: ignore[reportAttributeAccessIssue] - celery has no types
         worker_proc_alive_timeout=WARM_UP_SECONDS,
@@ -56,8 +52,7 @@ def main() -> int:
             f"--loglevel={settings.log_level}",
         ]
     )
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(entry.run("worker", work))

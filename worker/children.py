@@ -21,8 +21,6 @@ LONGEST_PAUSE_SECONDS: Final = 30.0
 """Upper bound of that wait."""
 SETTLED_SECONDS: Final = 30.0
 """A child that lived this long starts over with the first pause."""
-MISCONFIGURED: Final = 2
-"""Exit code of a command that cannot work with its settings; restarting it would not help."""
 
 
 def tethered(command: list[str], signal_number: int = signal.SIGKILL) -> list[str]:

@@ -12,11 +12,10 @@ import structlog
 from lrsearch import jobs, queue
 from lrsearch.artifacts import ArtifactStore
 from lrsearch.db import Database
-from lrsearch.errors import Misconfigured, Unavailable
-from lrsearch.log import configure as configure_log
+from lrsearch.errors import Unavailable
 from lrsearch.settings import Settings
-from lrsearch.startup import AWAY, require_servers
-from worker.children import MISCONFIGURED
+from lrsearch.startup import require_servers
+from worker import entry
 
 LONGEST_PAUSE_SECONDS: Final = 30.0
 """Longest wait between two looks while the database or the broker is away."""
@@ -60,22 +59,20 @@ def run(db: Database, artifacts: ArtifactStore, settings: Settings, stopped: thr
             log.warning("a server or the disk is away", error=str(error), next_look_in_seconds=pause)
 
 
-def main() -> int:
-    """The reaper's process; ends on SIGTERM or SIGINT."""
-    settings = Settings()
-    configure_log(settings, process="reaper")
+def work(settings: Settings) -> None:
+    """Look until SIGTERM or SIGINT.
+
+    Raises:
+        Misconfigured: a setting is wrong, or the tables are of another version.
+        Unavailable: a server is away at the start.
+    """
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: stopped.set())
-    try:
-        require_servers(settings)
-        artifacts = ArtifactStore(settings.resolved_artifacts_dir())
-        run(Database(settings.resolved_database_url()), artifacts, settings, stopped)
-    except (Misconfigured, Unavailable) as error:
-        print(f"lrsearch: {error}", file=sys.stderr)
-        return MISCONFIGURED if isinstance(error, Misconfigured) else AWAY
-    return 0
+    require_servers(settings)
+    artifacts = ArtifactStore(settings.resolved_artifacts_dir())
+    run(Database(settings.resolved_database_url()), artifacts, settings, stopped)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(entry.run("reaper", work))

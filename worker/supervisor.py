@@ -8,7 +8,6 @@ migrates the database; worker and reaper, which would compete for the processor,
 from __future__ import annotations
 
 import http.client
-import logging
 import os
 import signal
 import sys
@@ -18,12 +17,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from lrsearch.errors import Misconfigured, Unavailable
-from lrsearch.log import configure as configure_log
+from lrsearch.errors import Misconfigured
 from lrsearch.settings import Settings, service_root
-from worker import device, state
+from worker import device, entry, state
 from worker.broker import Broker, find_binary
-from worker.children import MISCONFIGURED, Child
+from worker.children import Child
 
 if TYPE_CHECKING:
     from worker.warden import Warden
@@ -164,7 +162,7 @@ class Supervisor:
             code = None if child is None else child.check()
             if child is None or code is None:
                 continue
-            if code == MISCONFIGURED:
+            if code == entry.MISCONFIGURED:
                 said = child.last_words().removeprefix("lrsearch: ")
                 raise Misconfigured(said or f"{name} cannot work with its settings; see {child.log}.")
             self.say(f"lrsearch: {name} ended (exit code {code}), starting it again; see {child.log}")
@@ -195,18 +193,14 @@ class Supervisor:
         self.lock.release()
 
 
-def main() -> int:
-    """The supervisor's process: 0 after SIGTERM or SIGINT; 2 or 75 with one sentence when it cannot start."""
-    settings = Settings()
-    configure_log(settings, process="supervisor")
-    logging.getLogger("alembic").setLevel(logging.WARNING)  # its plug-ins are no news for the person who starts us
-    try:
-        Supervisor(settings).run()
-    except (Misconfigured, Unavailable) as error:
-        print(f"lrsearch: {error}", file=sys.stderr)
-        return MISCONFIGURED if isinstance(error, Misconfigured) else os.EX_TEMPFAIL
-    return 0
+def work(settings: Settings) -> None:
+    """Run the service of `settings.home`.
+
+    Raises:
+        Misconfigured, Unavailable: as `Supervisor`.
+    """
+    Supervisor(settings).run()
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(entry.run("supervisor", work))

@@ -31,10 +31,10 @@ def demo(
     """Start a service, run one job on it over HTTP, show bounds and plot, stop the service."""
     from lrsearch.cli.embedded import EmbeddedService
     from lrsearch.cli.show import console, read_document
-    from lrsearch.settings import Settings
+    from lrsearch.settings import load
 
     document, screen = read_document(job), console()
-    folder = out or Settings().home / "demo"
+    folder = out or load().home / "demo"
     home = Path(tempfile.mkdtemp(prefix="lrsearch-demo-"))
     started = time.monotonic()
     try:

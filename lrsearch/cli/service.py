@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from lrsearch.settings import Settings, service_root
+from lrsearch.settings import load, service_root
 
 Home = Annotated[Path | None, typer.Option(help="State folder (LRSEARCH_HOME); .lrsearch if left out.")]
 Port = Annotated[
@@ -44,7 +44,7 @@ def migrate() -> None:
     """Bring the database to this version's tables."""
     from lrsearch.db import Database
 
-    database = Database(Settings().resolved_database_url())
+    database = Database(load().resolved_database_url())
     database.migrate()
     typer.echo(f"{database.name} is up to date.")
 
@@ -56,7 +56,7 @@ def api(
     """The API alone. Needs REDIS_URL and DATABASE_URL of a running service."""
     from lrsearch.cli.api_server import serve
 
-    settings = Settings()
+    settings = load()
     if fd is None:  # the supervisor has started and checked the servers itself
         from lrsearch.startup import require_servers
 

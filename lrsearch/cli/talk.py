@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from lrsearch.settings import Settings
+from lrsearch.settings import Settings, load
 
 Url = Annotated[
     str | None,
@@ -31,7 +31,7 @@ def submit(
     from lrsearch.cli.show import read_document
     from lrsearch.client import Client
 
-    with Client(url or service_url(Settings())) as client:
+    with Client(url or service_url(load())) as client:
         job = client.submit(read_document(file), wait=wait)
         show_json(client.result(job["job_id"]) if wait and job["status"] == "succeeded" else job)
     if wait and job["status"] != "succeeded":
@@ -42,7 +42,7 @@ def status(job_id: Annotated[str | None, typer.Argument(help="Id of a job.")] = 
     """Print one job as JSON, or one line for each of the newest jobs."""
     from lrsearch.client import Client
 
-    with Client(url or service_url(Settings())) as client:
+    with Client(url or service_url(load())) as client:
         if job_id is not None:
             show_json(client.job(job_id))
             return
