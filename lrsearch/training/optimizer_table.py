@@ -38,7 +38,7 @@ class OptimizerRow:
         hyperparameters: name -> (default, least, greatest) of each one a document may set.
         cites: its source.
         fixed: arguments of the Keras class that a document may not set and that differ from Keras' defaults.
-        may_stack: proved equal to solo runs when stacked (engine.md 3).
+        may_stack: proved equal to runs of `model.fit` when stacked, by tests/contract/test_engines_equal.py.
     """
 
     name: str
@@ -90,6 +90,7 @@ _ROWS = (
         0.01,
         {"momentum": Hyperparameter(0.0, 0.0, 1.0), "nesterov": Hyperparameter(False)} | COMMON,
         "Sutskever et al. 2013, On the importance of initialization and momentum in deep learning, ICML",
+        may_stack=True,
     ),
     OptimizerRow(
         "adam",
@@ -97,6 +98,7 @@ _ROWS = (
         0.001,
         _adam_family(amsgrad=_AMSGRAD),
         "Kingma and Ba 2015, Adam, arXiv:1412.6980; amsgrad: Reddi et al. 2018",
+        may_stack=True,
     ),
     OptimizerRow(
         "adamw",
@@ -104,6 +106,7 @@ _ROWS = (
         0.001,
         _adam_family(amsgrad=_AMSGRAD, weight_decay=Hyperparameter(0.004, 0.0)),
         "Loshchilov and Hutter 2019, Decoupled Weight Decay Regularization, arXiv:1711.05101",
+        may_stack=True,
     ),
     OptimizerRow(
         "adamax",
@@ -112,6 +115,7 @@ _ROWS = (
         _adam_family(),
         "Kingma and Ba 2015, Adam, section 7.1, arXiv:1412.6980",
         paper_lr=0.002,
+        may_stack=True,
     ),
     OptimizerRow(
         "nadam",
@@ -120,6 +124,7 @@ _ROWS = (
         _adam_family(),
         "Dozat 2016, Incorporating Nesterov Momentum into Adam, ICLR workshop",
         paper_lr=0.002,
+        may_stack=True,
     ),
     OptimizerRow(
         "adagrad",
@@ -127,6 +132,7 @@ _ROWS = (
         0.001,
         {"initial_accumulator_value": Hyperparameter(0.1, 0.0), "epsilon": _epsilon(1e-7)} | COMMON,
         "Duchi et al. 2011, Adaptive Subgradient Methods, JMLR 12",
+        may_stack=True,
     ),
     OptimizerRow(
         "adadelta",
@@ -135,6 +141,7 @@ _ROWS = (
         {"rho": _decay(0.95), "epsilon": _epsilon(1e-7)} | COMMON,
         "Zeiler 2012, ADADELTA, arXiv:1212.5701",
         paper_lr=1.0,
+        may_stack=True,
     ),
     OptimizerRow(
         "rmsprop",
@@ -148,6 +155,7 @@ _ROWS = (
         }
         | COMMON,
         "Tieleman and Hinton 2012, Lecture 6.5, Neural Networks for Machine Learning",
+        may_stack=True,
     ),
     OptimizerRow(
         "lion",
@@ -156,6 +164,7 @@ _ROWS = (
         {"beta_1": Hyperparameter(0.9, 1e-6, BELOW_ONE), "beta_2": _decay(0.99)} | COMMON,
         "Chen et al. 2023, Symbolic Discovery of Optimization Algorithms, arXiv:2302.06675",
         paper_lr=0.0001,
+        may_stack=True,
     ),
     OptimizerRow(
         "lamb",
@@ -163,6 +172,7 @@ _ROWS = (
         0.001,
         _adam_family(),
         "You et al. 2020, Large Batch Optimization for Deep Learning, arXiv:1904.00962",
+        may_stack=True,
     ),
     OptimizerRow(
         "ftrl",
@@ -178,6 +188,7 @@ _ROWS = (
         }
         | COMMON,
         "McMahan et al. 2013, Ad Click Prediction: a View from the Trenches, KDD",
+        may_stack=True,
     ),
     OptimizerRow(
         "adafactor",
@@ -193,6 +204,7 @@ _ROWS = (
         | COMMON,
         "Shazeer and Stern 2018, Adafactor, arXiv:1804.04235",
         paper_lr=0.01,
+        may_stack=True,
     ),
     OptimizerRow(
         "muon",
@@ -217,6 +229,7 @@ _ROWS = (
         | {"weight_decay": Hyperparameter(0.004, 0.0)},
         "Jordan et al. 2024, Muon; Liu et al. 2025, Muon is Scalable for LLM Training, arXiv:2502.16982",
         paper_lr=0.02,
+        may_stack=True,
     ),
     OptimizerRow(
         "schedule_free_adamw",
@@ -228,6 +241,7 @@ _ROWS = (
             warmup_steps=Hyperparameter(0, 0),
         ),
         "Defazio et al. 2024, The Road Less Scheduled, arXiv:2405.15682",
+        may_stack=True,
     ),
 )
 
