@@ -14,6 +14,7 @@ from pydantic import BaseModel, TypeAdapter
 from api import openapi, samples, schemas
 from lrsearch import controllers, schedules, suggestions
 from lrsearch.experiments import EXPERIMENTS
+from lrsearch.spec import Spec
 from lrsearch.training import catalog as tables
 from lrsearch.training.optimizer_specs import SPECS
 
@@ -34,10 +35,10 @@ def catalog() -> schemas.Catalog:
 def _catalog() -> schemas.Catalog:
     # installed packages do not change under a running process
     return schemas.Catalog(
-        job_kinds=[_of_class(kind.model_fields["kind"].default, kind) for kind in EXPERIMENTS],
+        job_kinds=_of_specs(EXPERIMENTS),
         rules=[_of_class(name, rule) for name, rule in suggestions.RULES.items()],
-        schedules=_registry(schedules, "SCHEDULES"),
-        controllers=_registry(controllers, "CONTROLLERS"),
+        schedules=_of_specs(schedules.SCHEDULES),
+        controllers=_of_specs(controllers.CONTROLLERS),
         optimizers=[_of_optimizer(row) for row in tables.optimizers().values()],
         models=[_of_model(row) for row in tables.models().values()],
         datasets=[_of_dataset(row) for row in tables.datasets().values()],
@@ -45,8 +46,7 @@ def _catalog() -> schemas.Catalog:
     )
 
 
-def _registry(module: Any, name: str) -> list[schemas.CatalogEntry]:
-    members: tuple[type[BaseModel], ...] = getattr(module, name, ())
+def _of_specs(members: Iterable[type[Spec]]) -> list[schemas.CatalogEntry]:
     return [_of_class(member.model_fields["kind"].default, member) for member in members]
 
 

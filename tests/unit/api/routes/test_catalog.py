@@ -8,7 +8,7 @@ import jsonschema
 import pytest
 from fastapi.testclient import TestClient
 
-from lrsearch import schedules, suggestions
+from lrsearch import controllers, schedules, suggestions
 from lrsearch.experiments import EXPERIMENTS
 from lrsearch.training import catalog as tables
 
@@ -23,6 +23,7 @@ def test_every_member_of_every_registry_is_listed(catalog: dict[str, Any]) -> No
     assert {kind.model_fields["kind"].default for kind in EXPERIMENTS} == names["job_kinds"]
     assert set(suggestions.RULES) == names["rules"]
     assert {schedule.model_fields["kind"].default for schedule in schedules.SCHEDULES} == names["schedules"]
+    assert {controller.model_fields["kind"].default for controller in controllers.CONTROLLERS} == names["controllers"]
     assert set(tables.optimizers()) == names["optimizers"]
     assert set(tables.models()) == names["models"]
     assert set(tables.datasets()) == names["datasets"]
