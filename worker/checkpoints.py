@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import time
+import zipfile
 from collections.abc import Callable
 from typing import Final
 
@@ -39,10 +40,13 @@ def decode(data: bytes) -> Checkpoint:
     Raises:
         ValueError: the data is not such a file.
     """
-    with np.load(io.BytesIO(data), allow_pickle=False) as file:
-        arrays = {name: file[name] for name in file.files}
-    head = json.loads(arrays.pop(_FACTS).tobytes())
-    return Checkpoint(step=head["step"], arrays=arrays, facts=head["facts"])
+    try:
+        with np.load(io.BytesIO(data), allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+        head = json.loads(arrays.pop(_FACTS).tobytes())
+        return Checkpoint(step=head["step"], arrays=arrays, facts=head["facts"])
+    except (zipfile.BadZipFile, EOFError, KeyError, AttributeError) as error:
+        raise ValueError(f"This is no checkpoint ({error!r}).") from error
 
 
 class CheckpointKeeper:
@@ -65,7 +69,7 @@ class CheckpointKeeper:
         for trial, artifact in self._claim.checkpoints.items():
             try:
                 found[trial] = decode(self._artifacts.get(artifact))
-            except (LrsearchError, OSError, ValueError, KeyError) as error:
+            except (LrsearchError, OSError, ValueError) as error:
                 log.warning("checkpoint not readable", trial=trial, artifact=artifact, error=repr(error))
         return found
 

@@ -175,7 +175,6 @@ class Attempt:
                 error_type=type(error).__name__,
                 message=str(error) or type(error).__name__,
                 traceback="".join(traceback.format_exception(error)),
-                max_attempts=self._settings.max_attempts,
             )
         )
         return "queued again" if is_requeued else "failed"
