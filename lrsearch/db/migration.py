@@ -100,16 +100,20 @@ def downgrade(engine: Engine, revision: str) -> None:
 def exclusive(engine: Engine) -> Iterator[Connection]:
     """A connection inside a transaction that no second migrator can enter before it ends."""
     with engine.connect() as connection:
-        if engine.dialect.name == "sqlite":
-            # Rebuilding a table with foreign keys on would delete the rows that point at it; SQLite ignores this
-            # switch inside a transaction. The driver begins none before DDL, so BEGIN is said aloud.
-            connection.exec_driver_sql("PRAGMA foreign_keys=OFF")
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
-        else:
+        if engine.dialect.name != "sqlite":
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK})
-        yield connection
-        connection.commit()
-        if engine.dialect.name == "sqlite":
+            yield connection
+            connection.commit()
+            return
+        # Rebuilding a table with foreign keys on would delete the rows that point at it; SQLite ignores this switch
+        # inside a transaction. The driver begins none before DDL, so BEGIN is said aloud.
+        connection.exec_driver_sql("PRAGMA foreign_keys=OFF")
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        try:
+            yield connection
+            connection.commit()
+        finally:
+            connection.rollback()
             connection.exec_driver_sql("PRAGMA foreign_keys=ON")
 
 

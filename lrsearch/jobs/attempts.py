@@ -14,7 +14,10 @@ from lrsearch.jobs.closing import (
     Experiments,
     close_failed,
     close_if_done,
+    end_attempt,
     error_value,
+    exhausted,
+    limit_error,
 )
 from lrsearch.jobs.views import Claim, Orders
 from lrsearch.status import FINAL, JobStatus
@@ -93,19 +96,6 @@ def _wall_seconds_left(session: Session, job: Job) -> float:
     return job.wall_seconds - (job_rows.now(session) - job.started_at).total_seconds()
 
 
-def limit_error(job: Job) -> dict[str, Any]:
-    """The error of a job that used up its time."""
-    message = f"The job ran longer than limits.wall_seconds = {job.wall_seconds:g}; raise the limit or ask for less."
-    return error_value("limit_wall_seconds", message, None)
-
-
-def exhausted(pack: Pack, attempts: int) -> dict[str, Any]:
-    """The error of a pack that failed too often."""
-    last: dict[str, Any] = pack.errors[-1] if pack.errors else error_value("unknown", "no error was recorded", None)
-    message = f"{attempts} attempts in a row made no progress; the last one ended with: {last['message']}"
-    return error_value(last["type"], message, last["traceback"])
-
-
 def orders(db: Database, claim: Claim) -> Orders:
     """Ask, without a write, whether the job was cancelled: cheap enough for every second.
 
@@ -158,12 +148,14 @@ def record_many(db: Database, claim: Claim, records: Sequence[TrialRecord]) -> N
         LostLease: the pack is no longer this attempt's.
     """
     with db.session() as session:
-        job, pack = _hold(session, claim, has_progressed=True)
+        job, pack = _hold(session, claim)
         known = trial_rows.recorded(session, job.job_id, [item.number for item in records])
         first = {item.number: item for item in reversed(records) if item.number not in known}
         if not first:
             return
         new = [first[number] for number in sorted(first)]
+        if not pack.has_progressed:
+            pack_rows.held(session, pack.pack_id, claim.token, has_progressed=True)
         trial_rows.add(session, new, job_id=job.job_id, pack_id=pack.pack_id, attempt=pack.attempt)
         pack_rows.drop_checkpoints(session, [pack.pack_id], [item.number for item in new])
         job_rows.add_events(session, job.job_id, "trial", [_trial_event(item) for item in new])
@@ -248,33 +240,6 @@ def give_up_attempt(
         job, pack = _hold(session, claim)
         error = error_value(error_type, message, traceback, pack)
         return end_attempt(session, job, pack, error, max_attempts=claim.max_attempts, experiments=experiments)
-
-
-def end_attempt(
-    session: Session,
-    job: Job,
-    pack: Pack,
-    error: dict[str, Any],
-    *,
-    max_attempts: int,
-    experiments: Experiments | None,
-) -> bool:
-    """Queue a failed attempt's pack again, or fail its job after too many without progress, or obey a cancellation."""
-    stale = 0 if pack.has_progressed else pack.stale_attempts + 1
-    kept = {"errors": [*pack.errors, error], "stale_attempts": stale}
-    if job.cancel_requested_at is not None:
-        pack_rows.end(session, pack, JobStatus.CANCELLED, **kept)
-        close_if_done(session, job, experiments)
-        return False
-    if stale >= max_attempts:
-        pack_rows.end(session, pack, JobStatus.FAILED, **kept)
-        ended = pack_rows.one(session, pack.pack_id) or pack
-        close_failed(session, job, exhausted(ended, stale), experiments)
-        return False
-    pack_rows.end(session, pack, JobStatus.QUEUED, **kept)
-    if JobStatus.RUNNING not in pack_rows.statuses(session, job.job_id):
-        job_rows.move(session, job, JobStatus.QUEUED)
-    return True
 
 
 def close_cancelled(db: Database, claim: Claim, *, experiments: Experiments | None = None) -> None:

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from lrsearch.db import Database
 from lrsearch.db.repository import job_rows, pack_rows, worker_rows
-from lrsearch.jobs.attempts import end_attempt, limit_error
-from lrsearch.jobs.closing import Experiments, close_failed, close_if_done, error_value
+from lrsearch.jobs.closing import Experiments, close_failed, close_if_done, end_attempt, error_value, limit_error
 from lrsearch.status import FINAL
 
 if TYPE_CHECKING:

@@ -93,3 +93,43 @@ def _partial_result(session: Session, job: Job, experiments: Experiments | None)
         # The job ends for a reason that must not be hidden by a conclusion that needs all its trials.
         logger.warning("Job %s: no partial result.\n%s", job.job_id, tracebacks.format_exc())
         return None
+
+
+def end_attempt(
+    session: Session,
+    job: Job,
+    pack: Pack,
+    error: dict[str, Any],
+    *,
+    max_attempts: int,
+    experiments: Experiments | None,
+) -> bool:
+    """Queue a failed attempt's pack again, or fail its job after too many without progress, or obey a cancellation."""
+    stale = 0 if pack.has_progressed else pack.stale_attempts + 1
+    kept = {"errors": [*pack.errors, error], "stale_attempts": stale}
+    if job.cancel_requested_at is not None:
+        pack_rows.end(session, pack, JobStatus.CANCELLED, **kept)
+        close_if_done(session, job, experiments)
+        return False
+    if stale >= max_attempts:
+        pack_rows.end(session, pack, JobStatus.FAILED, **kept)
+        ended = pack_rows.one(session, pack.pack_id) or pack
+        close_failed(session, job, exhausted(ended, stale), experiments)
+        return False
+    pack_rows.end(session, pack, JobStatus.QUEUED, **kept)
+    if JobStatus.RUNNING not in pack_rows.statuses(session, job.job_id):
+        job_rows.move(session, job, JobStatus.QUEUED, because=error["message"])
+    return True
+
+
+def limit_error(job: Job) -> dict[str, Any]:
+    """The error of a job that used up its time."""
+    message = f"The job ran longer than limits.wall_seconds = {job.wall_seconds:g}; raise the limit or ask for less."
+    return error_value("limit_wall_seconds", message, None)
+
+
+def exhausted(pack: Pack, attempts: int) -> dict[str, Any]:
+    """The error of a pack that failed too often."""
+    last: dict[str, Any] = pack.errors[-1] if pack.errors else error_value("unknown", "no error was recorded", None)
+    message = f"{attempts} attempts in a row made no progress; the last one ended with: {last['message']}"
+    return error_value(last["type"], message, last["traceback"])

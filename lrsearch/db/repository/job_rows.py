@@ -73,8 +73,8 @@ def lock(session: Session, job_id: str) -> Job | None:
     return session.execute(statement, execution_options=_FRESH).scalar_one_or_none()
 
 
-def move(session: Session, job: Job, new: JobStatus, **columns: Any) -> Job:
-    """Move a locked job along `TRANSITIONS` and write the event.
+def move(session: Session, job: Job, new: JobStatus, *, because: str | None = None, **columns: Any) -> Job:
+    """Move a locked job along `TRANSITIONS` and write the event, with a reason where there is one to tell.
 
     Raises:
         Conflict: the table has no such move.
@@ -89,7 +89,8 @@ def move(session: Session, job: Job, new: JobStatus, **columns: Any) -> Job:
     moved = session.execute(statement, execution_options=_FRESH).scalar_one_or_none()
     if moved is None:
         raise Conflict(f"Job {job.job_id} is {old} and cannot become {new}.")
-    add_event(session, job.job_id, "status", {"status": new, "from": old})
+    reason = {} if because is None else {"because": because}
+    add_event(session, job.job_id, "status", {"status": new, "from": old, **reason})
     return moved
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import inspect, text
+from sqlalchemy.exc import OperationalError
 
 from lrsearch.db import Database, migration
 from lrsearch.db.models import Base
@@ -67,11 +70,22 @@ def test_down_and_up_again(db: Database) -> None:
     assert [] == differences(db)
 
 
-def test_foreign_keys_are_on_again_after_a_migration(db: Database) -> None:
-    db.migrate()
-    if db.is_sqlite:
-        with db.engine.connect() as connection:
-            assert 1 == connection.execute(text("PRAGMA foreign_keys")).scalar_one()
+@pytest.mark.parametrize("fails", [False, True])
+def test_foreign_keys_are_on_again_after_a_migration(tmp_path: Path, fails: bool) -> None:
+    with Database(f"sqlite:///{tmp_path / 'lrsearch.db'}") as db, db.engine.connect() as connection:
+        if fails:
+            connection.execute(text("CREATE TABLE packs (in_the_way INTEGER)"))
+            connection.commit()
+            with pytest.raises(OperationalError, match="packs"):
+                migration.upgrade(db.engine)
+        else:
+            db.migrate()
+    with Database(f"sqlite:///{tmp_path / 'lrsearch.db'}") as db:
+        for _ in range(2):
+            with contextlib.suppress(OperationalError):
+                migration.upgrade(db.engine)
+            with db.engine.connect() as connection:
+                assert 1 == connection.execute(text("PRAGMA foreign_keys")).scalar_one()
 
 
 def test_a_migration_that_fails_leaves_the_database_as_it_was(db: Database) -> None:

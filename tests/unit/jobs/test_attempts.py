@@ -154,8 +154,14 @@ def test_recording_a_trial_twice_keeps_the_first(db: Database) -> None:
     assert [0, 1] == events
 
 
-def test_recording_no_trial_is_no_error(db: Database) -> None:
-    jobs.record_many(db, running(db), [])
+def test_recording_nothing_new_is_no_error_and_no_progress(db: Database) -> None:
+    taken = running(db, trials=2, max_attempts=1)
+    jobs.record(db, taken, record(0))
+    assert _give_up(db, taken)
+    again = claimed(db, taken.pack_id, max_attempts=1)
+    jobs.record_many(db, again, [])
+    jobs.record(db, again, record(0))
+    assert not _give_up(db, again)
 
 
 def test_a_trial_event_tells_how_it_ended(db: Database) -> None:

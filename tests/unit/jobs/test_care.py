@@ -20,6 +20,7 @@ def test_a_pack_whose_lease_ran_out_is_queued_again_and_sent(db: Database) -> No
     job = jobs.get(db, taken.job_id)
     assert (JobStatus.QUEUED, 1) == (job.status, job.attempt)
     assert ["queued", "running", "queued"] == moves(db, taken.job_id)
+    assert "w1 gave no sign of life" in jobs.events(db, taken.job_id)[-1].data["because"]
     assert work(db, claimed(db, taken.pack_id))
 
 
