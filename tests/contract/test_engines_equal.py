@@ -9,6 +9,7 @@ bias before the normalisation has no gradient but rounding noise, which Adam sca
 do not see that bias, its moving average does. Measured: 2e-4.
 """
 
+import subprocess
 import sys
 from dataclasses import replace
 from types import ModuleType
@@ -236,3 +237,35 @@ def test_every_optimizer_with_every_feature_alone_and_stacked(engines, kind, fea
         assert_close(reference, member)
     (run,) = engines["compiled"].train(plans[:1])
     assert_close(references[0], run)
+
+
+PRINT_LOSSES = """
+import numpy as np
+from lrsearch.training.keras.compiled import CompiledTrainer
+from lrsearch.training.optimizer_specs import SPECS
+from lrsearch.training.plan import DataSpec, ModelSpec, Plan, Validation
+
+plans = [
+    Plan(
+        model=ModelSpec(name="tabular_mlp", params={"units": [8], "batch_norm": True, "dropout": 0.3}),
+        data=DataSpec(name="iris"),
+        optimizer=SPECS["adam"](kind="adam", weight_decay=0.5),
+        batch_size=50,
+        rates=np.full(40, 0.01),
+        seed=seed,
+        xla=xla,
+        validation=Validation(0.2),
+    )
+    for xla in (False, True)
+    for seed in (1, 2)
+]
+for run in CompiledTrainer().train(plans):
+    print(run.curve.losses.tobytes().hex(), run.history["val_loss"].tobytes().hex())
+"""
+
+
+def test_two_fresh_processes_give_the_same_bits():
+    outputs = [subprocess.run([sys.executable, "-c", PRINT_LOSSES], capture_output=True, check=True) for _ in range(2)]
+    first, second = (output.stdout for output in outputs)
+    assert 4 == len(first.splitlines())
+    assert first == second
