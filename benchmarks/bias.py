@@ -1,4 +1,4 @@
-"""The bias table: how far each suggestion rule lands from the known answer, by kind of curve; `python -m benchmarks.bias`."""
+"""The bias table: how far each suggestion rule lands from the known answer, by kind of curve; `python -m benchmarks bias`."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ import numpy as np
 from lrsearch.curves import Curve, DivergenceRule, DivergenceWatch, ramp_rates
 from lrsearch.suggestions import RULES, suggest
 from tests.curves.families import BOWLS, FAMILIES, TARGETS, cliff
+
+TITLE = "Bias of the suggestion rules"
 
 
 class Row(TypedDict):
@@ -110,14 +112,8 @@ def _cell(row: Row) -> str:
     return "none" if row["bias"] is None else f"{row['bias']:+.2f} ± {row['spread']:.2f}{failed}"
 
 
-def main() -> None:
-    """Print the table and the checks."""
-    print("Distance from the known answer in decades: median ± half of the central 80 %, 100 curves a cell.\n")
-    print(table(rows()))
-    print()
-    for check in checks():
-        print(f"{check['name']}: {check['value']:.4g} {check['unit']}")
-
-
-if __name__ == "__main__":
-    main()
+def report() -> str:
+    """The table and the checks, as Markdown."""
+    lines = [f"| {check['name']} | {check['value']:.4g} {check['unit']} |" for check in checks()]
+    legend = "Distance from the known answer in decades: median ± half of the central 80 %, 100 curves a cell."
+    return "\n".join([legend, "", table(rows()), "", "| check | figure |", "|---|---|", *lines])

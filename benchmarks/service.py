@@ -1,6 +1,6 @@
 """What the service itself costs: start, POST, idle memory, the way from POST to the first training step.
 
-`python -m benchmarks.service` prints the table.
+`python -m benchmarks service` writes the table to docs/benchmarks.md.
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ from lrsearch.cli.embedded import EmbeddedService
 from lrsearch.client import Client
 
 TITLE = "The service itself"
-COMMAND = "python -m benchmarks.service"
 POSTS = 200
 EXAMPLE = Path(__file__).resolve().parent.parent / "examples" / "range_test_digits.json"
 
@@ -91,11 +90,7 @@ def rows() -> list[tuple[str, str, str]]:
     return found
 
 
-def table() -> str:
+def report() -> str:
     """The measurements as a Markdown table."""
     lines = ["| what | measured | target |", "|---|---|---|"]
     return "\n".join([*lines, *(f"| {what} | {figure} | {target} |" for what, figure, target in rows())])
-
-
-if __name__ == "__main__":
-    print(table())
