@@ -103,8 +103,8 @@ class Pack(Base):
     job_id: Mapped[str] = mapped_column(ForeignKey("jobs.job_id", ondelete="CASCADE"))
     number: Mapped[int]
     status: Mapped[str] = mapped_column(String(16))
-    trials: Mapped[list[Any]]
-    """Trial numbers of the pack."""
+    trials: Mapped[list[Any]] = mapped_column(deferred=True)
+    """Trial numbers of the pack; read by the claim only, since a night's search has thousands."""
     attempt: Mapped[int] = mapped_column(default=0)
     """Number of claims so far."""
     stale_attempts: Mapped[int] = mapped_column(default=0)
