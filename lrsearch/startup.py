@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
-from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit, urlunsplit
 
 from lrsearch import queue
 from lrsearch.db import Database
+from lrsearch.disk import require_space
 from lrsearch.errors import Misconfigured, Unavailable
 from lrsearch.settings import Settings
 
 BROKER_SECONDS: Final = 5.0
 """How long the broker may take to answer at the start."""
-LEAST_FREE_BYTES: Final = 1_000_000
-"""What must fit into the folder for artifacts: one small checkpoint."""
 AWAY: Final = 75
 """Exit code for a server that is away (EX_TEMPFAIL): starting again later is right, unlike after a 2."""
 
@@ -55,24 +52,6 @@ def require_broker(settings: Settings) -> None:
             if time.monotonic() > deadline:
                 raise Unavailable(f"{error} REDIS_URL is {shown(settings.redis_url)}.") from None
         time.sleep(0.1)
-
-
-def require_space(folder: Path) -> None:
-    """Write a file of `LEAST_FREE_BYTES` below `folder` and remove it.
-
-    Raises:
-        Misconfigured: the folder cannot be made or written, or the disk is full.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder) as file:
-            file.write(bytes(LEAST_FREE_BYTES))
-            file.flush()
-    except OSError as error:
-        raise Misconfigured(
-            f"The folder {folder} cannot be written ({error.strerror}); free some space, give this user the right to "
-            "write there, or choose another with LRSEARCH_ARTIFACTS_DIR or LRSEARCH_HOME."
-        ) from None
 
 
 def shown(url: str) -> str:

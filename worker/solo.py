@@ -18,7 +18,7 @@ from lrsearch import queue
 from lrsearch.db import Database
 from lrsearch.errors import LrsearchError
 from lrsearch.log import configure as configure_log
-from lrsearch.settings import Settings
+from lrsearch.settings import load
 from worker.children import tethered
 from worker.warden import Warden
 
@@ -47,7 +47,7 @@ def main() -> int:
 def _watch(worker: subprocess.Popen[bytes]) -> None:
     """Start the warden; with settings that cannot work there is none: the worker says what is wrong and ends."""
     try:
-        settings = Settings()
+        settings = load()
         configure_log(settings, process="warden")
         queue.configure(settings.redis_url or "")
         Warden(Database(settings.resolved_database_url()), lambda: worker.pid).start()

@@ -17,6 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from lrsearch.disk import require_space
 from lrsearch.errors import Misconfigured
 from lrsearch.settings import Settings, service_root
 from worker import device, entry, state
@@ -53,6 +54,7 @@ class Supervisor:
         self.say = say
         self.stopped = threading.Event()
         device.require_driver(self.settings)
+        require_space(self.settings.resolved_artifacts_dir())
         self.lock = state.HomeLock(self.home)
         self.broker = None if self.settings.redis_url else Broker(self.home / "broker", find_binary())
         self.broker_url = self.broker.url if self.broker else self.settings.redis_url or ""

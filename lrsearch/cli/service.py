@@ -32,7 +32,7 @@ def up(home: Home = None, port: Port = None) -> None:
 
 def worker() -> None:
     """A worker: trains what the queue hands it. Needs REDIS_URL and DATABASE_URL of a running service."""
-    become("worker")
+    become("worker.solo")
 
 
 def reaper() -> None:

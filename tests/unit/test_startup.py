@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import resource
 import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 
@@ -88,24 +86,6 @@ def test_a_broker_that_refuses_the_password_is_a_wrong_setting(monkeypatch: pyte
 def test_a_broker_url_that_cannot_be_read_is_a_wrong_setting(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(Misconfigured, match="REDIS_URL"):
         startup.require_broker(settings(monkeypatch, url))
-
-
-def test_a_folder_that_cannot_be_made_is_named_with_its_remedy(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("in the way")
-    with pytest.raises(Misconfigured, match=r"cannot be written \(Not a directory\); free some space.*LRSEARCH_HOME"):
-        startup.require_space(tmp_path / "file" / "artifacts")
-
-
-def test_a_disk_without_room_is_told_before_anything_starts(tmp_path: Path) -> None:
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (startup.LEAST_FREE_BYTES // 2, hard))
-    try:
-        with pytest.raises(Misconfigured, match=r"cannot be written \(File too large\)"):
-            startup.require_space(tmp_path)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    startup.require_space(tmp_path)
-    assert [] == list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(
