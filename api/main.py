@@ -6,9 +6,8 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
-from fastapi.responses import RedirectResponse
 
-from api import errors, openapi
+from api import docs_page, errors, openapi
 from api.deps import Enqueue
 from api.guard import LocalGuard, is_loopback, require_safe_binding
 from api.routes import analyses, catalog, events, health, jobs, metrics, plots, trials, workers
@@ -34,7 +33,7 @@ def create_app(settings: Settings) -> FastAPI:
         Misconfigured: it would be open to others without keys, or a server's address cannot be read.
     """
     require_safe_binding(settings)
-    app = FastAPI(title="lrsearch", version=__version__, lifespan=_lifespan, redoc_url=None)
+    app = FastAPI(title="lrsearch", version=__version__, lifespan=_lifespan, docs_url=None, redoc_url=None)
     app.state.settings = settings
     app.state.database = Database(settings.resolved_database_url())
     app.state.enqueue = _enqueue(settings)
@@ -45,7 +44,7 @@ def create_app(settings: Settings) -> FastAPI:
         app.add_middleware(LocalGuard)
     for module in ROUTERS:
         app.include_router(module.router)
-    app.add_api_route("/", _home, include_in_schema=False)
+    docs_page.install(app)
     bodies = {"JobDocument": jobs.EXPERIMENT, "AnalysisRequest": analyses.REQUEST}
     openapi.install(app, [module.router for module in ROUTERS], bodies)
     return app
@@ -68,7 +67,3 @@ def _enqueue(settings: Settings) -> Enqueue:
 
 def _no_broker(pack_ids: Sequence[str]) -> None:
     raise Unavailable("REDIS_URL is not set, so there is no broker.")
-
-
-async def _home() -> RedirectResponse:
-    return RedirectResponse("/docs")
