@@ -7,6 +7,7 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.integration.stack.plain import PlainStack
@@ -102,6 +103,25 @@ def test_a_worker_that_is_asked_to_stop_ends_and_its_work_goes_on_elsewhere(stac
     stack.stop("worker-b")
     assert "succeeded" == stack.wait_for(job_id)["status"]
     stack.start("worker-b")
+
+
+def test_a_container_ends_when_its_celery_process_is_killed_so_that_it_is_restarted(stack: PlainStack) -> None:
+    container = stack.processes["worker-b"]
+    (celery,) = psutil.Process(container.pid).children()
+    celery.kill()
+    assert 128 + signal.SIGKILL == container.wait(10)
+    stack.start("worker-b")
+
+
+def test_a_container_whose_first_process_is_killed_leaves_no_orphan(stack: PlainStack) -> None:
+    container = stack.processes["worker"]
+    family = psutil.Process(container.pid).children(recursive=True)
+    assert len(family) >= 2
+    container.kill()
+    _, alive = psutil.wait_procs(family, timeout=10)
+    assert [] == alive
+    container.wait()
+    stack.start("worker")
 
 
 def test_the_reaper_may_be_away_and_come_back(stack: PlainStack) -> None:

@@ -1,0 +1,27 @@
+"""The stack with the settings of the compose file as they stand: Keras trains a network on real data."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.integration.stack.plain import ROOT, PlainStack
+from tests.servers.postgres import PostgresServer
+
+pytestmark = [pytest.mark.service, pytest.mark.tensorflow]
+
+
+def test_a_network_is_trained_on_real_data_from_post_to_bounds(own_postgres: PostgresServer, tmp_path: Path) -> None:
+    document = json.loads((ROOT / "examples" / "range_test_digits.json").read_text()) | {"repeats": 1}
+    with PlainStack(tmp_path, own_postgres) as stack:
+        stack.up(workers=1)
+        job = stack.wait_for(stack.submit(document), seconds=120)
+        assert "succeeded" == job["status"], job
+        result = stack.get(f"/v1/jobs/{job['job_id']}/result").json()
+        assert "suggestion" == result["verdict"]
+        assert 1e-5 < result["suggestion"]["lr"] < 1.0
+        assert "toy" != result["engine"]
+        assert b"\x89PNG" == stack.get(f"/v1/jobs/{job['job_id']}/plots/loss_over_lr.png").content[:4]
+        assert 'lrsearch_training_seconds_total{phase="train"}' in stack.get("/metrics").text
