@@ -40,7 +40,8 @@ class TrialRecord:
         status: how it ended.
         seed: its seed.
         setting: what trials of several seeds share; JSON-able.
-        arrays: name -> 1-D float64 array: `lrs`, `losses` per update; `history/<metric>` per epoch.
+        arrays: name -> 1-D float64 array: `lrs`, `losses`, `batch/<metric>` per update; `history/<metric>` per epoch;
+            `validations/<metric>` per validation of a plan that validates every so many steps.
         metrics: final numbers, finite or not.
         stop_reason, stopped_at: as in `Run`.
         facts: engine, seconds, ...; JSON-able.
@@ -85,6 +86,7 @@ class Context:
         should_stop: asked between chunks; a reason ends the runs.
         checkpoints: trial number -> checkpoint an earlier attempt left.
         on_checkpoint: offered (trial number, maker) between chunks; the receiver decides how often to call the maker.
+        finished: reads the trials of the job that are recorded already, by number; costs a query with their curves.
     """
 
     trainer: Trainer
@@ -93,6 +95,7 @@ class Context:
     should_stop: Callable[[], StopReason | None] = lambda: None
     checkpoints: Mapping[int, Checkpoint] = field(default_factory=dict[int, Checkpoint])
     on_checkpoint: Callable[[int, Callable[[], Checkpoint]], None] = lambda number, make: None
+    finished: Callable[[], Mapping[int, TrialRecord]] = dict[int, TrialRecord]
 
 
 def train_plans(plans: Mapping[int, Plan], context: Context) -> None:
@@ -133,6 +136,8 @@ def record_of(number: int, plan: Plan, run: Run, setting: Mapping[str, Any] | No
     """The record of a trial from its plan and its run."""
     arrays = {"lrs": run.curve.lrs, "losses": run.curve.losses}
     arrays |= {f"history/{name}": values for name, values in run.history.items()}
+    arrays |= {f"batch/{name}": values for name, values in run.batch_metrics.items()}
+    arrays |= {f"validations/{name}": values for name, values in run.validations.items()}
     facts = {"engine": run.engine, "environment": dict(run.engine_facts), "seconds": dict(run.seconds)}
     return TrialRecord(
         number=number,
@@ -188,9 +193,7 @@ class Experiment(Spec):
             records.append(record)
             context.on_trial(record)
 
-        local = Context(
-            context.trainer, keep, context.on_progress, context.should_stop, context.checkpoints, context.on_checkpoint
-        )
+        local = replace(context, on_trial=keep, finished=lambda: {record.number: record for record in records})
         for trials in self.packs(1):
             self.train(trials, local)
         return self.conclude(sorted(records, key=lambda record: record.number))
@@ -209,12 +212,13 @@ class Line:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Band:
-    """A filled band between low and high."""
+    """A filled band between low and high; `of` names the line whose colour it has, and such a band has no entry of its own."""
 
     label: str
     x: Sequence[float]
     low: Sequence[float]
     high: Sequence[float]
+    of: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,8 +240,46 @@ class Mark:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Whiskers:
+    """Points with a vertical interval each; NaN ends where there is none."""
+
+    label: str
+    x: Sequence[float]
+    y: Sequence[float]
+    low: Sequence[float]
+    high: Sequence[float]
+
+
+@dataclass(frozen=True, slots=True)
+class Rank:
+    """A row of a ranking, best first: a point with a horizontal interval in the colour of its group."""
+
+    label: str
+    value: float
+    low: float
+    high: float
+    group: int
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Heat:
+    """A matrix as colours: `values[row][column]`, NaN where there is none; `best` is the marked cell (row, column)."""
+
+    label: str
+    x: Sequence[str]
+    y: Sequence[str]
+    values: Sequence[Sequence[float]]
+    best: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class PlotSpec:
-    """A figure in the words of what it shows; `lrsearch/reports` renders it as PNG, SVG and Plotly JSON."""
+    """A figure in the words of what it shows; `lrsearch/reports` renders it as PNG, SVG and Plotly JSON.
+
+    A figure has lines with all that goes with them, or `ranks`, or a `heat` map, or `panels`: small multiples, each a
+    figure of its own with lines, on common axes.
+    """
 
     name: str
     title: str
@@ -249,3 +291,7 @@ class PlotSpec:
     bands: Sequence[Band] = ()
     spans: Sequence[Span] = ()
     marks: Sequence[Mark] = ()
+    whiskers: Sequence[Whiskers] = ()
+    ranks: Sequence[Rank] = ()
+    heat: Heat | None = None
+    panels: Sequence[PlotSpec] = ()

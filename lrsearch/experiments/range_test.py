@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Literal, Self
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from lrsearch.curves import Curve, DivergenceRule, Ramp, band, ramp_rates, smooth
@@ -27,7 +29,7 @@ from lrsearch.spec import PositiveInt, Rate, Seed, broken
 from lrsearch.suggestions import RULES, RuleName, suggest
 from lrsearch.suggestions.base import Suggestion
 from lrsearch.training import catalog
-from lrsearch.training.plan import AnyOptimizer, DataSpec, ModelSpec, Plan
+from lrsearch.training.plan import AnyOptimizer, DataSpec, ModelSpec, Plan, Validation
 
 MAX_STEPS = 100_000
 """Most updates of one repeat; a longer ramp tells nothing more."""
@@ -57,7 +59,7 @@ class RangeTest(Experiment):
     end_lr: Rate = 10.0
     """Rate of the last update."""
     steps: Annotated[int, Field(ge=10, le=MAX_STEPS, strict=True)] = 100
-    """Updates of one repeat."""
+    """Rates of one repeat; with one batch a rate also its updates."""
     ramp: Ramp = "exponential"
     """How the rate rises between the two ends."""
     repeats: Annotated[int, Field(ge=1, le=MAX_REPEATS, strict=True)] = 3
@@ -66,6 +68,12 @@ class RangeTest(Experiment):
     """Seed of the first repeat."""
     rule: RuleName = "consensus"
     """The suggestion rule whose answer is the job's suggestion; the result lists all of them."""
+    metric: Literal["loss", "accuracy", "val_loss"] = "loss"
+    """What the rules read: the batch loss, the batch accuracy (Smith's form, as 1 - accuracy), or the loss on held-out data."""
+    batches_per_lr: Annotated[int, Field(ge=1, le=1000, strict=True)] = 1
+    """Updates at each rate; their mean is one point of the curve."""
+    validation_share: Annotated[float, Field(gt=0, lt=1, strict=True)] = 0.2
+    """Share of the training data held out for `val_loss`."""
     engine: Literal["auto", "compiled", "fit"] = "auto"
     """`fit` forces plain model.fit, `compiled` the compiled step loop."""
 
@@ -92,24 +100,32 @@ class RangeTest(Experiment):
         return self
 
     def problems(self) -> list[Problem]:
-        """Names without a catalog row, a model that cannot take its data, a batch larger than the data."""
+        """Names without a catalog row, a model that cannot take its data, a batch larger than the data, no accuracy to measure."""
         found = catalog.check(self.model, self.data)
         row = catalog.datasets().get(self.data.name)
-        if row is not None and self.batch_size > row.train_size:
-            found.append(
-                Problem(
-                    "/batch_size",
-                    "at_most_training_set",
-                    self.batch_size,
-                    f"batch_size is {self.batch_size}, but {self.data.name} has {row.train_size} training samples.",
-                    f"Use a batch_size of at most {row.train_size}.",
-                )
-            )
+        return found if row is None else found + self._problems_with(row)
+
+    def _problems_with(self, row: catalog.DatasetRow) -> list[Problem]:
+        found: list[Problem] = []
+        if self.batch_size > row.train_size:
+            message = f"batch_size is {self.batch_size}, but {row.name} has {row.train_size} training samples."
+            action = f"Use a batch_size of at most {row.train_size}."
+            found.append(Problem("/batch_size", "at_most_training_set", self.batch_size, message, action))
+        if self.metric == "accuracy" and row.task != "classification":
+            message = f"metric is 'accuracy', but {row.name} is a {row.task} task, which has none."
+            found.append(Problem("/metric", "measurable", self.metric, message, "Use 'loss' or 'val_loss'."))
+        held_out = int(row.train_size * self.validation_share)
+        if self.metric == "val_loss" and not 0 < held_out < row.train_size:
+            message = f"validation_share {self.validation_share:g} of {row.train_size} samples holds out {held_out}."
+            action = "Use a share that leaves samples on both sides, for example 0.2."
+            found.append(Problem("/validation_share", "leaves_data", self.validation_share, message, action))
         return found
 
     def estimate(self) -> Estimate:
         """Updates and trials; the seconds are not estimated before the first job of a kind has run."""
-        return Estimate(updates=self.steps * self.repeats, trials=self.repeats, estimated_seconds=None)
+        return Estimate(
+            updates=self.steps * self.batches_per_lr * self.repeats, trials=self.repeats, estimated_seconds=None
+        )
 
     def packs(self, workers: int) -> list[list[int]]:
         """One pack with every repeat: they share model and data, and stack."""
@@ -122,9 +138,11 @@ class RangeTest(Experiment):
             data=self.data,
             optimizer=self.optimizer,
             batch_size=self.batch_size,
-            rates=ramp_rates(self.start_lr, self.end_lr, self.steps, self.ramp),
+            rates=np.repeat(ramp_rates(self.start_lr, self.end_lr, self.steps, self.ramp), self.batches_per_lr),
             seed=(self.seed + trial) % 2**31,
-            divergence=DivergenceRule(),
+            divergence=DivergenceRule(first_step=10 * self.batches_per_lr),
+            metrics=("accuracy",) if self.metric == "accuracy" else (),
+            validation=Validation(self.validation_share, self.batches_per_lr) if self.metric == "val_loss" else None,
             engine=self.engine,
         )
 
@@ -134,7 +152,7 @@ class RangeTest(Experiment):
 
     def conclude(self, records: Sequence[TrialRecord]) -> dict[str, Any]:
         """Bounds by every rule, the chosen rule's suggestion, the curves, and what they hold for."""
-        curves = [Curve(record.arrays["lrs"], record.arrays["losses"]) for record in records]
+        curves = [self._read(record) for record in records]
         answers = {rule: suggest(curves, rule=rule, optimizer=self.optimizer.kind) for rule in RULES}
         chosen = answers[self.rule]
         return {
@@ -146,13 +164,39 @@ class RangeTest(Experiment):
                 | {"verdict": answer.verdict.value, "interval": answer.interval and list(answer.interval)}
                 for rule, answer in answers.items()
             ],
-            "curves": [_curve(record, curve) for record, curve in zip(records, curves, strict=True)],
+            "metric": self.metric,
+            "curves": [self._curve(record, curve) for record, curve in zip(records, curves, strict=True)],
             "holds_for": self._holds_for(),
             "code": range_test_code(self.optimizer, chosen),
             "engine": records[0].facts.get("engine") if records else None,
             "environment": records[0].facts.get("environment", {}) if records else {},
             "seconds": _seconds(records),
-            "updates": sum(len(curve) for curve in curves),
+            "updates": sum(len(record.arrays["losses"]) for record in records),
+        }
+
+    def _read(self, record: TrialRecord) -> Curve:
+        """The curve the rules read: one point a rate; a metric that is better when greater as 1 - metric."""
+        if self.metric == "val_loss":
+            values = record.arrays.get("validations/val_loss", np.empty(0))
+            return Curve(record.arrays["lrs"][:: self.batches_per_lr][: len(values)], values)
+        values = record.arrays["losses"]
+        if self.metric == "accuracy":
+            # a batch whose loss is not finite has no accuracy worth reading
+            values = np.where(np.isfinite(values), 1.0 - record.arrays["batch/accuracy"], np.nan)
+        return Curve(record.arrays["lrs"][:: self.batches_per_lr], _means(values, self.batches_per_lr))
+
+    def _curve(self, record: TrialRecord, curve: Curve) -> dict[str, Any]:
+        lrs = record.arrays["lrs"][:: self.batches_per_lr]
+        stopped_at = None if record.stopped_at is None else record.stopped_at // self.batches_per_lr
+        return {
+            "trial": record.number,
+            "seed": record.seed,
+            "lrs": lrs.tolist(),
+            "losses": finite_or_none(_means(record.arrays["losses"], self.batches_per_lr)),
+            "values": finite_or_none(curve.losses),
+            "smoothed": finite_or_none(smooth(curve)),
+            "stopped_at": stopped_at,
+            "stop_reason": record.stop_reason.value,
         }
 
     def _holds_for(self) -> dict[str, Any]:
@@ -173,16 +217,14 @@ def _answer(rule: str, answer: Suggestion) -> dict[str, Any]:
     return {"rule": rule, "lr": answer.lr, "min_lr": answer.min_lr, "max_lr": answer.max_lr, "why": answer.why}
 
 
-def _curve(record: TrialRecord, curve: Curve) -> dict[str, Any]:
-    return {
-        "trial": record.number,
-        "seed": record.seed,
-        "lrs": curve.lrs.tolist(),
-        "losses": finite_or_none(curve.losses),
-        "smoothed": finite_or_none(smooth(curve)),
-        "stopped_at": record.stopped_at,
-        "stop_reason": record.stop_reason.value,
-    }
+def _means(values: NDArray[np.float64], size: int) -> NDArray[np.float64]:
+    """Mean of each `size` values, of what is left for the last; NaN where one of them is not finite."""
+    if size == 1:
+        return values
+    starts = np.arange(0, len(values), size)
+    with np.errstate(invalid="ignore"):
+        means = np.add.reduceat(values, starts) / np.minimum(size, len(values) - starts) if len(values) else values
+    return np.where(np.isfinite(means), means, np.nan)
 
 
 def _seconds(records: Sequence[TrialRecord]) -> dict[str, float]:
@@ -194,12 +236,19 @@ def _seconds(records: Sequence[TrialRecord]) -> dict[str, float]:
     return total
 
 
+Y_LABELS: Mapping[str, str] = {
+    "loss": "training loss of the batch",
+    "accuracy": "1 - training accuracy of the batch",
+    "val_loss": "loss on held-out data",
+}
+
+
 def _loss_plot(document: RangeTest, result: Mapping[str, Any]) -> PlotSpec:
     rows: list[Mapping[str, Any]] = result["curves"]
-    curves = [Curve(row["lrs"], _floats(row["losses"])) for row in rows]
+    curves = [_stored_curve(row) for row in rows]
     lines = [
-        Line(f"batch loss, seed {row['seed']}", row["lrs"], _floats(row["losses"]), "raw", is_in_legend=index == 0)
-        for index, row in enumerate(rows)
+        Line(f"measured, seed {row['seed']}", curve.lrs.tolist(), curve.losses.tolist(), "raw", is_in_legend=index == 0)
+        for index, (row, curve) in enumerate(zip(rows, curves, strict=True))
     ]
     bands: list[Band] = []
     if any(len(curve) for curve in curves):
@@ -212,13 +261,19 @@ def _loss_plot(document: RangeTest, result: Mapping[str, Any]) -> PlotSpec:
         name="loss_over_lr",
         title=f"Range test: {document.model.name} on {document.data.name}, {document.optimizer.kind}, batch {document.batch_size}",
         x_label="learning rate" + (" (log scale)" if document.ramp == "exponential" else ""),
-        y_label="training loss of the batch",
+        y_label=Y_LABELS[document.metric],
         x_log=document.ramp == "exponential",
         lines=lines,
         bands=bands,
         spans=_bounds(result["suggestion"]),
         marks=_marks(rows, result["suggestion"]),
     )
+
+
+def _stored_curve(row: Mapping[str, Any]) -> Curve:
+    """What the rules read, from a stored result."""
+    values = _floats(row["values"])
+    return Curve(row["lrs"][: len(values)], values)
 
 
 def _floats(values: Sequence[float | None]) -> list[float]:

@@ -50,9 +50,11 @@ DataSpec = BuiltinData
 
 @dataclass(frozen=True, slots=True)
 class Validation:
-    """How a run is validated: a held-out share of the training data, measured at every epoch's end."""
+    """How a run is validated at every epoch's end: on a held-out share of the training data, or with None on the test set."""
 
-    share: Annotated[float, Field(gt=0, lt=1)]
+    share: Annotated[float, Field(gt=0, lt=1)] | None
+    every_steps: int | None = None
+    """Updates from one validation to the next, in the place of epochs' ends."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

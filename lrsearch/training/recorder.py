@@ -77,6 +77,9 @@ class Recorder:
         self._step = 0
         self._epoch: dict[str, list[float]] = {}
         self._history: dict[str, list[float]] = {}
+        self._batch: dict[str, list[float]] = {name: [] for name in plan.metrics}
+        self._validations: dict[str, list[float]] = {}
+        self._every_steps = plan.validation.every_steps if plan.validation is not None else None
         self._watch = DivergenceWatch(plan.divergence) if plan.divergence is not None else None
         self._reported, self._chunk_began = 0, time.monotonic()
         self._stop: StopReason | None = None
@@ -108,8 +111,10 @@ class Recorder:
 
     @property
     def steps_to_epoch_end(self) -> int:
-        """Updates until the epoch or the run ends: the longest chunk that may be added at once."""
+        """Updates until the epoch or the run ends, or a validation is due: the longest chunk that may be added at once."""
         left = self._order.steps_per_epoch - self.step % self._order.steps_per_epoch
+        if self._every_steps is not None:
+            left = min(left, self._every_steps - self.step % self._every_steps)
         return min(left, len(self._rates) - self.step)
 
     def add(self, losses: Floats, metrics: Mapping[str, Floats]) -> None:
@@ -125,6 +130,11 @@ class Recorder:
         self._step += kept
         for name, values in {"loss": losses, **metrics}.items():
             self._epoch.setdefault(name, []).extend(values[:kept].tolist())
+        for name in self._batch:
+            self._batch[name].extend(metrics[name][:kept].tolist())
+        if self._stop is None and self._every_steps is not None and self.step % self._every_steps == 0:
+            for name, value in self._live.validate().items():
+                self._validations.setdefault(name, []).append(value)
         if self._stop is None and self.step % self._order.steps_per_epoch == 0:
             self._report(epoch=self.step // self._order.steps_per_epoch, metrics=self._finish_epoch(first))
         elif self._stop is not None or not self.is_running or self._is_chunk_over():
@@ -147,7 +157,7 @@ class Recorder:
         first = step - step % self._order.steps_per_epoch
         sizes = [self._order.size(at) for at in range(first, first + self._order.steps_per_epoch)]
         metrics = {name: float(np.average(values, weights=sizes)) for name, values in self._epoch.items()}
-        if self._plan.validation is not None:
+        if self._plan.validation is not None and self._every_steps is None:
             metrics |= self._live.validate()
         for name, value in metrics.items():
             self._history.setdefault(name, []).append(value)
@@ -188,6 +198,8 @@ class Recorder:
         arrays |= {"run/rates": self._rates.copy(), "run/losses": self._losses.copy()}
         arrays |= {f"run/epoch/{name}": np.array(values) for name, values in self._epoch.items()}
         arrays |= {f"run/history/{name}": np.array(values) for name, values in self._history.items()}
+        arrays |= {f"run/batch/{name}": np.array(values) for name, values in self._batch.items()}
+        arrays |= {f"run/validations/{name}": np.array(values) for name, values in self._validations.items()}
         return Checkpoint(self.step, arrays, dict(self._facts))
 
     def _resume(self, checkpoint: Checkpoint) -> None:
@@ -202,6 +214,8 @@ class Recorder:
         self._measured[: self._step] = arrays["run/losses"]
         self._epoch = {name: values.tolist() for name, values in _below("run/epoch/", arrays).items()}
         self._history = {name: values.tolist() for name, values in _below("run/history/", arrays).items()}
+        self._batch = {name: values.tolist() for name, values in _below("run/batch/", arrays).items()}
+        self._validations = {name: values.tolist() for name, values in _below("run/validations/", arrays).items()}
         self._reported = self.step
         if self._watch is not None:
             self._watch.feed(self._losses)
@@ -244,10 +258,18 @@ class Recorder:
             stopped_at=None if self._stop is None else self.step - 1,
             engine=str(self._facts["engine"]),
             history={name: np.array(values) for name, values in self._history.items()},
+            batch_metrics={name: np.array(values) for name, values in self._batch.items()},
+            validations={name: np.array(values) for name, values in self._validations.items()},
             final=final,
             engine_facts=engine_facts,
             seconds=seconds,
         )
+
+
+def ended_here(checkpoint: Checkpoint) -> Checkpoint:
+    """The checkpoint of a run that was to end where it was made: resumed, it measures the test set and trains nothing."""
+    rates = checkpoint.arrays["run/rates"][: checkpoint.step]
+    return Checkpoint(checkpoint.step, checkpoint.arrays | {"run/rates": rates}, checkpoint.facts)
 
 
 def _below(prefix: str, arrays: Mapping[str, NDArray[Any]]) -> Arrays:

@@ -61,7 +61,7 @@ class ToyTrainer:
         samples, test = _samples(*_sizes(plan.data.name))
         kept = training_size(len(samples), plan.validation and plan.validation.share)
         order = DataOrder(kept, plan.batch_size, plan.seed)
-        bowl = _Bowl(plan, samples[:kept], samples[kept:], order)
+        bowl = _Bowl(plan, samples[:kept], samples[kept:] if kept < len(samples) else test, order)
         recorder = Recorder(
             plan, index, order, bowl, observer, facts={"engine": self.name}, chunk_seconds=self._chunk_seconds
         )

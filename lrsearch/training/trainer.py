@@ -86,6 +86,8 @@ class Run:
         stop_reason: why it ended.
         stopped_at: step it stopped at, or None when completed.
         history: per-epoch series, name -> shape (epochs,), float64.
+        batch_metrics: metrics on the batch of each update, name -> shape (updates,), float64.
+        validations: metrics of a validation every so many steps, name -> shape (validations,), float64.
         final: metrics at the end (`test_loss`, `test_accuracy`, ...).
         engine: name of the trainer.
         engine_facts: choices that matter for the figures (xla and why, stack size, device), JSON-able.
@@ -97,6 +99,8 @@ class Run:
     stopped_at: int | None
     engine: str
     history: dict[str, NDArray[np.float64]] = field(default_factory=dict[str, NDArray[np.float64]])
+    batch_metrics: dict[str, NDArray[np.float64]] = field(default_factory=dict[str, NDArray[np.float64]])
+    validations: dict[str, NDArray[np.float64]] = field(default_factory=dict[str, NDArray[np.float64]])
     final: dict[str, float] = field(default_factory=dict[str, float])
     engine_facts: dict[str, object] = field(default_factory=dict[str, object])
     seconds: dict[str, float] = field(default_factory=dict[str, float])

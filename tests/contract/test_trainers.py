@@ -78,6 +78,9 @@ def assert_same(expected, actual):
     np.testing.assert_array_equal(expected.curve.lrs, actual.curve.lrs)
     np.testing.assert_array_equal(expected.curve.losses, actual.curve.losses)
     assert {n: v.tolist() for n, v in expected.history.items()} == {n: v.tolist() for n, v in actual.history.items()}
+    for series in ("batch_metrics", "validations"):
+        ours, theirs = getattr(expected, series), getattr(actual, series)
+        assert {n: v.tolist() for n, v in ours.items()} == {n: v.tolist() for n, v in theirs.items()}
     assert (expected.final, expected.stop_reason) == (actual.final, actual.stop_reason)
 
 
@@ -264,6 +267,25 @@ def test_the_metrics_of_an_epoch_are_means_weighted_by_the_samples_of_its_batche
     assert {"loss", "accuracy", "val_loss", "val_accuracy"} == set(run.history)
     assert {"test_loss", "test_accuracy"} == set(run.final)
     assert all(len(values) == 2 for values in run.history.values())
+
+
+def test_the_metrics_of_every_batch_are_kept_and_average_to_those_of_the_epoch(trainer):
+    (run,) = trainer.train([plan()])
+    weights = [100] * 11 + [LAST_BATCH]
+    kept = run.batch_metrics["accuracy"]
+    assert (30,) == kept.shape
+    assert pytest.approx(run.history["accuracy"][0], rel=1e-9) == np.average(kept[:12], weights=weights)
+
+
+def test_a_plan_may_be_validated_every_few_steps_and_resumed_between(make_trainer):
+    every_five = plan(validation=Validation(0.2, every_steps=5))
+    watching = Watching(keeps_checkpoints=True)
+    (whole,) = make_trainer(chunk_seconds=0.0).train([every_five], watching)
+    assert {"val_loss": (6,), "val_accuracy": (6,)} == {name: kept.shape for name, kept in whole.validations.items()}
+    assert {"loss", "accuracy"} == set(whole.history)
+    step = min(step for step in watching.checkpoints if step > 6)
+    resumed = replace(every_five, resume_from=watching.checkpoints[step])
+    assert_same(whole, *make_trainer(chunk_seconds=60.0).train([resumed]))
 
 
 def test_a_batch_larger_than_the_data_is_the_whole_data(trainer):

@@ -187,3 +187,59 @@ def test_a_model_that_cannot_take_its_data_names_both_shapes():
 def test_every_example_is_a_valid_document(path: Path):
     experiment = validate(TypeAdapter(AnyExperiment), json.loads(path.read_text()))
     assert experiment.estimate().updates > 0
+
+
+def run(trainer: ToyTrainer | None = None, **changes: Any) -> dict[str, Any]:
+    return RangeTest.model_validate(DOCUMENT | changes).run(Context(trainer or ToyTrainer(), lambda record: None))
+
+
+@pytest.mark.parametrize("metric", ["accuracy", "val_loss"])
+def test_rules_can_read_another_metric_and_still_find_a_stable_rate(metric: str):
+    answer = run(metric=metric)
+    assert answer["metric"] == metric
+    assert answer["verdict"] == "suggestion"
+    assert 0.001 < answer["suggestion"]["lr"] < stability_limit()
+
+
+def test_accuracy_is_read_as_one_minus_itself_so_that_falling_is_better():
+    row = run(metric="accuracy")["curves"][0]
+    # the toy trainer's metric is 1 / (1 + loss)
+    loss, value = row["losses"][0], row["values"][0]
+    assert pytest.approx(1 - 1 / (1 + loss)) == value
+
+
+def test_the_validation_loss_is_measured_once_a_rate_and_scatters_less_than_the_batch_loss():
+    row = run(metric="val_loss", repeats=1)["curves"][0]
+    assert len(row["lrs"]) - 1 <= len(row["values"]) <= len(row["lrs"])
+    assert np.std(np.diff(row["values"][:50])) < np.std(np.diff(row["losses"][:50])) / 5
+
+
+def test_several_batches_a_rate_are_averaged_into_one_point():
+    one, four = run(repeats=1), run(repeats=1, batches_per_lr=4, steps=100)
+    assert len(set(four["curves"][0]["lrs"])) == len(four["curves"][0]["losses"])
+    assert 4 * (len(four["curves"][0]["losses"]) - 1) < four["updates"] <= 4 * len(four["curves"][0]["losses"])
+    noise, averaged = (np.std(np.diff(answer["curves"][0]["losses"][:20])) for answer in (one, four))
+    assert averaged < 0.8 * noise
+
+
+def test_a_test_on_validation_loss_goes_on_from_its_checkpoint():
+    experiment = RangeTest.model_validate(
+        DOCUMENT | {"repeats": 1, "metric": "val_loss", "batches_per_lr": 3, "steps": 60}
+    )
+    trainer, whole, kept = ToyTrainer(chunk_seconds=0.0), list[TrialRecord](), list[Checkpoint]()
+    first = experiment.run(Context(trainer, whole.append, on_checkpoint=lambda number, make: kept.append(make())))
+    middle = kept[len(kept) // 2]
+    second = experiment.run(Context(trainer, lambda record: None, checkpoints={0: middle}))
+    assert 0 < middle.step < len(whole[0].arrays["losses"])
+    assert first["curves"] == second["curves"]
+
+
+def test_accuracy_of_a_regression_is_refused():
+    document = DOCUMENT | {"metric": "accuracy", "data": {"kind": "builtin", "name": "diabetes"}}
+    (problem,) = RangeTest.model_validate(document | {"model": {"kind": "builtin", "name": "tabular_mlp"}}).problems()
+    assert ("/metric", "accuracy") == (problem.pointer, problem.value)
+
+
+def test_a_validation_share_that_holds_out_nothing_is_refused():
+    (problem,) = RangeTest.model_validate(DOCUMENT | {"metric": "val_loss", "validation_share": 1e-9}).problems()
+    assert "/validation_share" == problem.pointer
