@@ -42,6 +42,7 @@ def work(settings: Settings) -> None:
     tasks.install(queue.app, settings)
     queue.app.worker_main(
         [
+            "--quiet",  # no banner among the log's lines
             "worker",
             "--pool=prefork",
             "--concurrency=1",
