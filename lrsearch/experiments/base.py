@@ -18,6 +18,10 @@ from lrsearch.training.plan import Checkpoint, Plan
 from lrsearch.training.trainer import Answer, Continue, Run, Segment, Stop, StopReason, Trainer
 
 
+LabelKey = Annotated[str, Field(min_length=1, max_length=100)]
+LabelValue = Annotated[str, Field(max_length=500)]
+
+
 class Limits(Spec):
     """What a job may use; one that breaks a limit is `failed` with `limit_<name>` and keeps its partial result."""
 
@@ -158,8 +162,8 @@ class Experiment(Spec):
     schema_version: Annotated[Literal[1], Field(alias="schema")] = 1
     """Version of the document's shape."""
     limits: Limits = Limits()
-    labels: dict[str, str] = Field(default_factory=dict[str, str])
-    """Free text of the user, filterable."""
+    labels: dict[LabelKey, LabelValue] = Field(default_factory=dict[str, str])
+    """Free text of the user, filterable; keys of at most 100 characters, values of at most 500."""
 
     def problems(self) -> list[Problem]:
         """What is wrong beyond single fields: names that no catalog row has, models that cannot take their data, ..."""
