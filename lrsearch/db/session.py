@@ -13,6 +13,7 @@ from typing import Any, Final, Self
 
 from sqlalchemy import URL, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
 from lrsearch.errors import LrsearchError, Misconfigured, Unavailable
@@ -119,6 +120,10 @@ class Database:
         """Turn the driver's faults into ours; anything that is no fault of the connection passes."""
         try:
             yield
+        except PoolTimeout:
+            raise Unavailable(
+                f"All connections to the database {self.name} are in use; try again in a moment."
+            ) from None
         except DBAPIError as error:
             fault = _fault(self.name, error)
             if fault is None:

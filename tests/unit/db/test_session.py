@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import func, insert, select, text
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from lrsearch import jobs
 from lrsearch.db import Database
@@ -183,3 +184,12 @@ def test_a_forked_child_opens_connections_of_its_own(db: Database) -> None:
     _, status = os.waitpid(child, 0)
     assert 0 == os.waitstatus_to_exitcode(status)
     assert 1 == count(db)
+
+
+def test_a_pool_without_a_free_connection_is_told_as_unavailable(tmp_path: Path):
+    with (
+        Database(f"sqlite:///{tmp_path / 'full.db'}") as db,
+        pytest.raises(Unavailable, match="in use"),
+        db.faults_told(),
+    ):
+        raise PoolTimeout
