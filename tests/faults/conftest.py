@@ -47,4 +47,4 @@ def wait_until_warm(service: EmbeddedService) -> None:
         alive = {process.pid for process in service.worker_children()}
         return any(row.pid in alive and row.state == "idle" for row in jobs.workers(service.db))
 
-    service.until(is_warm, 30)
+    service.until(is_warm, 90)

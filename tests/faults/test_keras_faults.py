@@ -19,15 +19,15 @@ def test_a_killed_keras_training_goes_on_and_ends_bit_for_bit_as_if_nothing_had_
     )
     with EmbeddedService(tmp_path / "home", **(QUICK | {"LRSEARCH_TRAINER": "keras"})) as service:
         job_id = service.submit(document)
-        service.wait_for(job_id, "running", seconds=90)
+        service.wait_for(job_id, "running")
         # into the second training: the first must not be trained again from its start
-        service.until(lambda: service.job(job_id)["progress"]["done"] > 1.2 * STEPS, 90)
+        service.until(lambda: service.job(job_id)["progress"]["done"] > 1.2 * STEPS, 120)
         (child,) = service.worker_children()
         child.kill()
         undisturbed = service.submit(document)
-        job = service.wait_for(job_id, seconds=120)
+        job = service.wait_for(job_id)
         assert ("succeeded", 2) == (job["status"], job["attempt"])
-        assert "succeeded" == service.wait_for(undisturbed, seconds=120)["status"]
+        assert "succeeded" == service.wait_for(undisturbed)["status"]
         pairs = zip(jobs.trials(service.db, job_id), jobs.trials(service.db, undisturbed), strict=True)
         for resumed, whole in pairs:
             assert STEPS == len(whole.arrays["losses"])

@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.servers.service import LRSEARCH, QUICK, EmbeddedService, range_test
+from tests.servers.service import LRSEARCH, QUICK, EmbeddedService, contention, range_test
 
 pytestmark = pytest.mark.service
 
@@ -26,7 +26,7 @@ def up(home: Path, *arguments: str, **settings: str) -> subprocess.CompletedProc
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=120,
     )
 
 
@@ -49,7 +49,7 @@ def gone(processes: list[psutil.Process], within_seconds: float) -> list[psutil.
 
 
 def test_livez_answers_within_ten_seconds_of_the_start(service: EmbeddedService) -> None:
-    assert service.seconds_to_live < 10
+    assert service.seconds_to_live < 10 * contention()
 
 
 def test_a_killed_supervisor_leaves_no_orphan_and_the_next_start_finishes_its_job(
@@ -57,14 +57,16 @@ def test_a_killed_supervisor_leaves_no_orphan_and_the_next_start_finishes_its_jo
 ) -> None:
     started = time.monotonic()
     job_id = own_service.submit(range_test(start_lr=1e-4, end_lr=0.1, steps=200, repeats=1))
-    assert own_service.seconds_to_live + time.monotonic() - started < 10  # a POST, that soon after the start
+    assert (
+        own_service.seconds_to_live + time.monotonic() - started < 10 * contention()
+    )  # a POST, that soon after the start
     own_service.wait_for(job_id, "running")
     processes = own_service.processes()
     assert 6 <= len(processes)  # supervisor, broker, API, worker, its child, reaper
     os.kill(own_service.pid, signal.SIGKILL)
     assert [] == gone(processes, within_seconds=5)
     own_service.start()
-    assert "succeeded" == own_service.wait_for(job_id, seconds=60)["status"]
+    assert "succeeded" == own_service.wait_for(job_id)["status"]
 
 
 def test_sigterm_stops_everything_within_ten_seconds_in_the_middle_of_a_job(own_service: EmbeddedService) -> None:
@@ -91,15 +93,15 @@ def test_ctrl_c_during_the_start_stops_it_as_well(tmp_path: Path) -> None:
         time.sleep(0.02)
     processes = psutil.Process(process.pid).children(recursive=True)
     process.send_signal(signal.SIGINT)
-    assert 0 == process.wait(10)
-    assert [] == gone(processes, within_seconds=1)
+    assert 0 == process.wait(30)
+    assert [] == gone(processes, within_seconds=5)
 
 
 def test_a_dead_api_is_started_again_on_the_same_port(service: EmbeddedService) -> None:
     old = service.state()["children"]["api"]
     psutil.Process(old).kill()
-    service.until(lambda: service.state()["children"]["api"] not in {old, None}, 20)
-    service.until(lambda: service.get("/livez").status_code == 200, 20)
+    service.until(lambda: service.state()["children"]["api"] not in {old, None}, 60)
+    service.until(lambda: service.get("/livez").status_code == 200, 60)
 
 
 def test_a_second_start_on_the_same_state_names_the_running_one(service: EmbeddedService) -> None:

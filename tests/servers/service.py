@@ -23,7 +23,7 @@ LRSEARCH = str(Path(sys.executable).with_name("lrsearch"))
 """The installed command, beside this Python."""
 QUICK = {
     "LRSEARCH_TRAINER": "toy",
-    "LRSEARCH_LEASE_SECONDS": "2",
+    "LRSEARCH_LEASE_SECONDS": "4",
     "LRSEARCH_HEARTBEAT_SECONDS": "0.5",
     "LRSEARCH_REAP_SECONDS": "0.5",
     "LRSEARCH_RESEND_SECONDS": "2",
@@ -63,9 +63,9 @@ class EmbeddedService:
                 stdout=output,
                 stderr=subprocess.STDOUT,
             )
-        self.until(lambda: self.state()["pid"] == self.pid, 30)
+        self.until(lambda: self.state()["pid"] == self.pid, 90)
         self.url = self.state()["url"]
-        self.until(lambda: self.get("/livez").status_code == 200, 30)
+        self.until(lambda: self.get("/livez").status_code == 200, 90)
         self.seconds_to_live = time.monotonic() - started
         queue.configure(self.state()["broker_url"])
 
@@ -104,7 +104,7 @@ class EmbeddedService:
     def job(self, job_id: str) -> dict[str, Any]:
         return self.get(f"/v1/jobs/{job_id}").json()
 
-    def wait_for(self, job_id: str, *statuses: str, seconds: float = 60) -> dict[str, Any]:
+    def wait_for(self, job_id: str, *statuses: str, seconds: float = 120) -> dict[str, Any]:
         """The job, once it has one of the statuses (a final one, if none is given)."""
         wanted = statuses or ("succeeded", "failed", "cancelled")
         self.until(lambda: self.job(job_id)["status"] in wanted, seconds, lambda: str(self.job(job_id)))
@@ -135,17 +135,32 @@ class EmbeddedService:
         assert self.process is not None
         started = time.monotonic()
         self.process.terminate()
-        self.process.wait(30)
+        self.process.wait(60)
         return time.monotonic() - started
 
     def __enter__(self) -> Self:
-        self.start()
+        try:
+            self.start()
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
         if self.process is not None and self.process.poll() is None:
             self.stop()
         self.db.dispose()
+
+
+def contention() -> float:
+    """How many processes fight for a core now: wall-clock time over processor time of a short computation, >= 1.
+
+    Promises in seconds are made for a machine that is not overloaded; tests scale them by this.
+    """
+    wall, used = time.monotonic(), time.process_time()
+    while time.process_time() - used < 0.3:
+        sum(range(1_000))
+    return max(1.0, (time.monotonic() - wall) / (time.process_time() - used))
 
 
 def range_test(**changes: Any) -> dict[str, Any]:

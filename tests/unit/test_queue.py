@@ -9,6 +9,7 @@ import pytest
 
 from lrsearch import queue
 from lrsearch.errors import Misconfigured, Unavailable
+from tests.servers.service import contention
 from tests.servers.valkey import ValkeyServer
 
 
@@ -46,7 +47,7 @@ def test_a_dead_broker_is_unavailable_at_once_and_welcome_when_it_is_back(broker
     started = time.monotonic()
     with pytest.raises(Unavailable, match="broker"):
         queue.enqueue(["lost"])
-    assert time.monotonic() - started < 1.0
+    assert time.monotonic() - started < 1.0 * contention()
     assert not queue.ping()
     broker.start()
     queue.enqueue(["after"])
@@ -61,7 +62,7 @@ def test_a_frozen_broker_is_unavailable_within_two_seconds(broker: ValkeyServer)
         started = time.monotonic()
         with pytest.raises(Unavailable):
             queue.enqueue(["lost"] * 100)
-        assert time.monotonic() - started < 2.0
+        assert time.monotonic() - started < 2.0 * contention()
         assert not queue.ping(timeout=0.1)
     finally:
         broker.send(signal.SIGCONT)
