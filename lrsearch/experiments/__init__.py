@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Annotated, Final, get_args
+
+from pydantic import Field
+
 from lrsearch.experiments.base import Experiment
+from lrsearch.experiments.hyperparameter_sweep import HyperparameterSweep
 from lrsearch.experiments.range_test import RangeTest
+from lrsearch.experiments.training import Training
 
-EXPERIMENTS: tuple[type[Experiment], ...] = (RangeTest,)
+AnyExperiment = Annotated[RangeTest | Training | HyperparameterSweep, Field(discriminator="kind")]
+"""Every job document, told apart by `kind`."""
 
-AnyExperiment = RangeTest
+EXPERIMENTS: Final[tuple[type[Experiment], ...]] = get_args(get_args(AnyExperiment)[0])
+"""The registry, in the order of the union."""
+
+__all__ = ["EXPERIMENTS", "AnyExperiment", "Experiment", "HyperparameterSweep", "RangeTest", "Training"]

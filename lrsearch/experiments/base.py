@@ -17,7 +17,6 @@ from lrsearch.status import TrialStatus
 from lrsearch.training.plan import Checkpoint, Plan
 from lrsearch.training.trainer import Answer, Continue, Run, Segment, Stop, StopReason, Trainer
 
-
 LabelKey = Annotated[str, Field(min_length=1, max_length=100)]
 LabelValue = Annotated[str, Field(max_length=500)]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lrsearch.experiments.training_document import TrainingSpec
 from lrsearch.suggestions.base import Suggestion
 from lrsearch.training import catalog
 from lrsearch.training.plan import OptimizerSpec
@@ -23,3 +24,27 @@ def range_test_code(optimizer: OptimizerSpec, suggestion: Suggestion) -> str | N
     if suggestion.min_lr is not None and suggestion.max_lr is not None:
         lines.append(f"# bounds for a cyclical schedule: {suggestion.min_lr:.4g} to {suggestion.max_lr:.4g}")
     return "\n".join(lines) + "\n"
+
+
+def training_code(training: TrainingSpec) -> str:
+    """Keras code that trains as a document says: the optimizer with its rate or schedule, and the length of the fit."""
+    length = f"batch_size={training.batch_size}, epochs={-(-training.updates() // training.steps_per_epoch())}"
+    fit = f"# model.compile(optimizer=optimizer, ...); model.fit(x, y, {length})"
+    if training.schedule is None:
+        assert training.learning_rate is not None
+        return "\n".join(
+            ["import keras", "", optimizer_code(training.optimizer, f"{training.learning_rate:.6g}"), fit, ""]
+        )
+    fields = training.schedule.model_dump(mode="json", exclude_defaults=True) | {"kind": training.schedule.kind}
+    lines = [
+        "import keras",
+        "from pydantic import TypeAdapter",
+        "from lrsearch.schedules import AnySchedule",
+        "from lrsearch.training.keras.schedule_export import to_keras",
+        "",
+        f"schedule = TypeAdapter(AnySchedule).validate_python({fields!r})",
+        f"schedule = to_keras(schedule, steps_per_epoch={training.steps_per_epoch()}, total_steps={training.updates()})",
+        optimizer_code(training.optimizer, "schedule"),
+        fit,
+    ]
+    return "\n".join([*lines, ""])

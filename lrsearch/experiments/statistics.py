@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
+from numpy.typing import NDArray
 
 LEVEL = 0.95
 """Confidence level of the intervals; 1 - LEVEL is the family-wise error of the tests."""
@@ -84,25 +85,28 @@ def paired_tests(values: Mapping[str, Sequence[float]]) -> list[PairedTest]:
         One test a pair, in the order of the mapping.
     """
     pairs = list(combinations(values, 2))
-    corrected = holm([_p_value(values[a], values[b]) for a, b in pairs])
-    return [PairedTest(a, b, _difference(values[a], values[b]), p) for (a, b), p in zip(pairs, corrected, strict=True)]
+    if not pairs:
+        return []
+    scores = {name: np.asarray(row, dtype=np.float64) for name, row in values.items()}
+    with np.errstate(invalid="ignore"):  # of two diverged seeds: inf - inf
+        differences = np.stack([scores[a] - scores[b] for a, b in pairs])
+    corrected = holm(_p_values(differences).tolist())
+    means = [float(row.mean()) if len(row) and np.isfinite(row).all() else math.nan for row in differences]
+    return [PairedTest(a, b, mean, p) for (a, b), mean, p in zip(pairs, means, corrected, strict=True)]
 
 
-def _difference(a: Sequence[float], b: Sequence[float]) -> float:
-    differences = np.asarray(a, dtype=np.float64) - np.asarray(b, dtype=np.float64)
-    return float(differences.mean()) if len(differences) and np.isfinite(differences).all() else math.nan
+def _p_values(differences: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Of each row; 1 where a test says nothing (one seed, a diverged run), 0 for a constant difference that is not 0."""
+    from scipy.stats import ttest_1samp
 
-
-def _p_value(a: Sequence[float], b: Sequence[float]) -> float:
-    """The p value of one pair; 1 where a test says nothing (one seed, a diverged run), 0 for a constant difference."""
-    if len(a) < 2 or not (np.isfinite(a).all() and np.isfinite(b).all()):
-        return 1.0
-    differences = np.asarray(a, dtype=np.float64) - np.asarray(b, dtype=np.float64)
-    if np.ptp(differences) == 0:
-        return 1.0 if differences[0] == 0 else 0.0
-    from scipy.stats import ttest_rel
-
-    return float(ttest_rel(a, b).pvalue)
+    p_values = np.ones(len(differences))
+    is_tested = np.isfinite(differences).all(axis=1) & (differences.shape[1] >= 2)
+    is_constant = is_tested & (np.ptp(differences, axis=1) == 0) if differences.shape[1] else is_tested
+    p_values[is_constant & (differences[:, :1] != 0).any(axis=1)] = 0.0
+    open_rows = is_tested & ~is_constant
+    if open_rows.any():
+        p_values[open_rows] = ttest_1samp(differences[open_rows], 0.0, axis=1).pvalue
+    return p_values
 
 
 def groups(ranking: Sequence[str], tests: Sequence[PairedTest], alpha: float = 1 - LEVEL) -> dict[str, int]:

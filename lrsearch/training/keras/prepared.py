@@ -29,12 +29,14 @@ class Splits:
 
 
 def splits_of(plan: Plan, data: Dataset) -> Splits:
-    """Training set, held-out share and test set of a plan."""
+    """Training set, held-out share (or what stands for it) and test set of a plan."""
     kept = training_size(len(data.x_train), plan.validation.share if plan.validation is not None else None)
+    test = (data.x_test, data.y_test)
+    is_on_test = plan.validation is not None and plan.validation.share is None
     return Splits(
         train=(data.x_train[:kept], data.y_train[:kept]),
-        held_out=(data.x_train[kept:], data.y_train[kept:]),
-        test=(data.x_test, data.y_test),
+        held_out=test if is_on_test else (data.x_train[kept:], data.y_train[kept:]),
+        test=test,
     )
 
 

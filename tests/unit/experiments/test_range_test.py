@@ -153,7 +153,7 @@ def test_all_repeats_are_one_pack():
 @pytest.mark.parametrize(
     ("changes", "pointer", "rule"),
     [
-        ({"kind": "rangetest"}, "/kind", "literal_error"),
+        ({"kind": "rangetest"}, "/kind", "union_tag_invalid"),
         ({"colour": 1}, "/colour", "extra_forbidden"),
         ({"start_lr": 1.0, "end_lr": 0.1}, "/start_lr", "below_end_lr"),
         ({"start_lr": 0}, "/start_lr", "greater_than"),

@@ -1,0 +1,81 @@
+"""What a result says beside its leaderboard: curves by setting, seconds, engine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lrsearch.experiments.base import TrialRecord
+from lrsearch.experiments.numbers import finite_or_none
+from lrsearch.experiments.statistics import LEVEL
+
+MOST_POINTS: Final = 200
+"""Points of a curve in a result; the whole curves are those of the trials."""
+
+
+def curves_of(name: str, records: Sequence[TrialRecord]) -> dict[str, Any]:
+    """Mean and t interval of each epoch metric over a setting's runs, and the rates of its first run, thinned out.
+
+    At an epoch that only some runs reached, the figures are theirs.
+    """
+    metrics = sorted({key.removeprefix("history/") for one in records for key in one.arrays if "history/" in key})
+    epochs = max((len(one.arrays[key]) for one in records for key in one.arrays if "history/" in key), default=0)
+    kept = thinned(epochs)
+    rates = max((one.arrays["lrs"] for one in records), key=len, default=np.empty(0))
+    steps = thinned(len(rates))
+    return {
+        "setting": name,
+        "epochs": (kept + 1).tolist(),
+        "metrics": {metric: _band(metric, records, epochs, kept) for metric in metrics},
+        "steps": steps.tolist(),
+        "lrs": [float(rates[step]) for step in steps],
+    }
+
+
+def thinned(length: int) -> NDArray[np.int64]:
+    """At most `MOST_POINTS` indices of a series, its ends among them."""
+    return np.unique(np.linspace(0, length - 1, min(length, MOST_POINTS)).round().astype(np.int64))
+
+
+def _band(metric: str, records: Sequence[TrialRecord], epochs: int, kept: NDArray[np.int64]) -> dict[str, Any]:
+    from scipy.stats import t
+
+    rows = np.full((len(records), epochs), np.nan)
+    for row, record in zip(rows, records, strict=True):
+        values = record.arrays.get(f"history/{metric}", np.empty(0))
+        row[: len(values)] = values
+    rows = np.where(np.isfinite(rows), rows, np.nan)[:, kept]
+    count = np.isfinite(rows).sum(axis=0)
+    mean = np.nansum(rows, axis=0) / np.maximum(count, 1)
+    squares = np.nansum((rows - mean) ** 2, axis=0) / np.maximum(count - 1, 1)
+    reach = t.ppf((1 + LEVEL) / 2, np.maximum(count - 1, 1)) * np.sqrt(squares / np.maximum(count, 1))
+    mean[count == 0] = np.nan
+    reach[count < 2] = np.nan
+    return {
+        "mean": finite_or_none(mean.tolist()),
+        "low": finite_or_none((mean - reach).tolist()),
+        "high": finite_or_none((mean + reach).tolist()),
+    }
+
+
+def provenance(records: Sequence[TrialRecord]) -> dict[str, Any]:
+    """Engine, environment, seconds by phase and updates of the trials; what a stack shares is counted once."""
+    seconds: dict[str, float] = {}
+    for record in records:
+        stack = max(1, int(_environment(record).get("stack", 1)))
+        for phase, spent in record.facts.get("seconds", {}).items():
+            seconds[phase] = seconds.get(phase, 0.0) + spent / stack
+    engines = sorted({str(record.facts.get("engine")) for record in records})
+    return {
+        "engine": ", ".join(engines) or None,
+        "environment": _environment(records[0]) if records else {},
+        "seconds": seconds,
+        "updates": sum(len(record.arrays["losses"]) for record in records),
+    }
+
+
+def _environment(record: TrialRecord) -> Mapping[str, Any]:
+    return record.facts.get("environment", {})

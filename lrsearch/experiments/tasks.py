@@ -1,0 +1,104 @@
+"""Trains many runs under a context: alike ones together, a record after each batch, controllers on board."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+from typing import Any, Final
+
+from lrsearch.controllers import Controller
+from lrsearch.experiments.base import Context, Progress, TrialRecord, record_of
+from lrsearch.experiments.steering import Pilot
+from lrsearch.training import catalog
+from lrsearch.training.plan import Plan
+from lrsearch.training.trainer import Answer, Continue, Run, Segment, Stop
+
+MOST_TOGETHER: Final = 64
+"""Runs given to the trainer at once: what a kill may cost, and what a CPU gains from stacking."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Task:
+    """A run to be made and what its record says of it."""
+
+    number: int
+    plan: Plan
+    controllers: Sequence[Controller] = ()
+    setting: dict[str, Any] = field(default_factory=dict[str, Any])
+
+
+def train_tasks(tasks: Iterable[Task], context: Context) -> list[TrialRecord]:
+    """Train tasks under the context and hand over a record of each, batch by batch, so that a kill costs one batch.
+
+    Returns:
+        The records, in the order they were made. After a cancellation the rest of the tasks is not begun.
+    """
+    waiting = [_resumed(task, context) for task in tasks]
+    total = sum(task.plan.steps for task in waiting)
+    passed, records = 0, list[TrialRecord]()
+    for batch in batches(waiting):
+        records += _train_batch(batch, context, passed, total)
+        passed += sum(task.plan.steps for task in batch)
+        if context.should_stop() is not None:
+            break
+    return records
+
+
+def _resumed(task: Task, context: Context) -> Task:
+    checkpoint = context.checkpoints.get(task.number)
+    return task if checkpoint is None else replace(task, plan=replace(task.plan, resume_from=checkpoint))
+
+
+def batches(tasks: Sequence[Task]) -> list[list[Task]]:
+    """Tasks that may be stacked side by side, at most `MOST_TOGETHER`; images one by one, since convolutions do not stack."""
+    alike: dict[str, list[Task]] = {}
+    for task in tasks:
+        alike.setdefault(likeness(task.plan), []).append(task)
+    found: list[list[Task]] = []
+    for group in alike.values():
+        row = catalog.models().get(group[0].plan.model.name)
+        size = 1 if row is not None and row.input_rank > 1 else MOST_TOGETHER
+        parts = math.ceil(len(group) / size)
+        ends = [len(group) * part // parts for part in range(parts + 1)]
+        found += [group[start:end] for start, end in pairwise(ends)]
+    return found
+
+
+def likeness(plan: Plan) -> str:
+    """What runs must share to be stacked; the engine decides whether they are."""
+    optimizer = plan.optimizer.model_dump(exclude={"learning_rate"}, exclude_none=True)
+    share = None if plan.validation is None else [plan.validation.share]
+    parts = (plan.model.model_dump(), plan.data.model_dump(), optimizer, plan.batch_size, plan.metrics, share)
+    return json.dumps(parts, sort_keys=True)
+
+
+def _train_batch(batch: Sequence[Task], context: Context, passed: int, total: int) -> list[TrialRecord]:
+    pilots = [Pilot(task.plan, task.controllers) for task in batch]
+    done = [0 if task.plan.resume_from is None else task.plan.resume_from.step for task in batch]
+
+    def observe(index: int, segment: Segment) -> Answer:
+        done[index] = segment.first_step + len(segment.losses)
+        context.on_progress(Progress(passed + sum(done), total))
+        reason = context.should_stop()
+        answer = Stop(reason) if reason is not None else pilots[index].steer(segment)
+        if isinstance(answer, Continue):
+            context.on_checkpoint(batch[index].number, pilots[index].keeping(segment.checkpoint))
+        return answer
+
+    records: list[TrialRecord] = []
+    runs = context.trainer.train([task.plan for task in batch], observe)
+    for task, pilot, run in zip(batch, pilots, runs, strict=True):
+        record = _record(task, pilot, pilot.finished(run, context))
+        records.append(record)
+        context.on_trial(record)
+    return records
+
+
+def _record(task: Task, pilot: Pilot, run: Run) -> TrialRecord:
+    last = {name: float(values[-1]) for name, values in run.history.items() if len(values)}
+    record = record_of(task.number, task.plan, replace(run, final=last | run.final), task.setting)
+    facts: Mapping[str, Any] = {"controllers": pilot.events} if task.controllers else {}
+    return replace(record, facts=record.facts | facts)
