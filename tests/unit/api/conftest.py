@@ -1,8 +1,8 @@
-"""A client of the real application on a real, migrated SQLite database; no broker, so messages wait for the reaper."""
+"""A client of the real application on a real, migrated database, SQLite and Postgres; no broker, so messages wait for the reaper."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -12,7 +12,11 @@ from fastapi.testclient import TestClient
 from api.main import create_app
 from lrsearch.db import Database
 from lrsearch.settings import Settings
+from tests.servers.postgres import shared_server
 from tests.unit.api import service
+
+MakeDatabase = Callable[[Path], str]
+"""Makes a migrated database, below the given home if it is a file; its URL."""
 
 
 @pytest.fixture(scope="session")
@@ -22,16 +26,34 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="module", params=["sqlite", pytest.param("postgres", marks=pytest.mark.service)])
+def make_database(request: pytest.FixtureRequest, migrated: Path) -> Iterator[MakeDatabase]:
+    if request.param == "sqlite":
+        yield lambda home: service.settings(home, migrated).resolved_database_url()
+        return
+    made: list[str] = []
+
+    def make(home: Path) -> str:
+        made.append(shared_server().create_database())
+        return made[-1]
+
+    yield make
+    for url in made:
+        shared_server().drop_database(url)
+
+
 @pytest.fixture
-def settings(tmp_path: Path, migrated: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+def settings(tmp_path: Path, make_database: MakeDatabase, monkeypatch: pytest.MonkeyPatch) -> Settings:
     for name in service.VARIABLES:
         monkeypatch.delenv(name, raising=False)
-    return service.settings(tmp_path, migrated)
+    return Settings(home=tmp_path).model_copy(update={"database_url": make_database(tmp_path)})
 
 
 @pytest.fixture
-def app(settings: Settings) -> FastAPI:
-    return create_app(settings)
+def app(settings: Settings) -> Iterator[FastAPI]:
+    app = create_app(settings)
+    yield app
+    app.state.database.dispose()
 
 
 @pytest.fixture
@@ -43,8 +65,3 @@ def client(app: FastAPI) -> Iterator[TestClient]:
 @pytest.fixture
 def database(app: FastAPI) -> Database:
     return app.state.database
-
-
-@pytest.fixture
-def database_file(settings: Settings) -> Path:
-    return settings.home / "lrsearch.db"

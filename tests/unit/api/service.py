@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import shutil
-import sqlite3
 from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from pydantic import TypeAdapter
+from sqlalchemy import select
 
 from lrsearch import jobs
 from lrsearch.db import Database
+from lrsearch.db.models import Base
 from lrsearch.experiments import AnyExperiment
 from lrsearch.experiments.base import Context, Experiment
 from lrsearch.settings import Settings
@@ -81,10 +82,10 @@ def succeed(database: Database, job_id: str) -> None:
     jobs.finish(database, held)
 
 
-def stored(path: Path) -> str:
-    """Everything in the database, as text, to see that nothing changed."""
-    connection = sqlite3.connect(path)
-    try:
-        return "\n".join(connection.iterdump())
-    finally:
-        connection.close()
+def stored(database: Database) -> dict[str, list[str]]:
+    """Every row of every table, as text, to see that nothing changed."""
+    with database.session() as session:
+        return {
+            table.name: sorted(str(tuple(row)) for row in session.execute(select(table)))
+            for table in Base.metadata.sorted_tables
+        }

@@ -19,10 +19,12 @@ from tests.unit.api.conftest import MakeDatabase
 
 
 @pytest.fixture(scope="module")
-def app(tmp_path_factory: pytest.TempPathFactory, make_database: MakeDatabase) -> FastAPI:
+def app(tmp_path_factory: pytest.TempPathFactory, make_database: MakeDatabase) -> Iterator[FastAPI]:
     """One application for all: what is refused changes nothing."""
     home = tmp_path_factory.mktemp("home")
-    return create_app(Settings(home=home).model_copy(update={"database_url": make_database(home)}))
+    app = create_app(Settings(home=home).model_copy(update={"database_url": make_database(home)}))
+    yield app
+    app.state.database.dispose()
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from pathlib import Path
 
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
@@ -70,11 +69,11 @@ def test_a_job_that_could_not_be_stored_is_not_accepted(client: TestClient, data
     assert [] == client.get("/v1/jobs").json()["items"]
 
 
-def test_validate_only_estimates_and_stores_nothing(client: TestClient, database_file: Path) -> None:
-    before = service.stored(database_file)
+def test_validate_only_estimates_and_stores_nothing(client: TestClient, database: Database) -> None:
+    before = service.stored(database)
     response = client.post("/v1/jobs?validate_only=true", json=service.DOCUMENT)
     assert (200, {"updates": 120, "trials": 2, "estimated_seconds": None}) == (response.status_code, response.json())
-    assert before == service.stored(database_file)
+    assert before == service.stored(database)
 
 
 def test_validate_only_makes_all_the_checks(client: TestClient) -> None:

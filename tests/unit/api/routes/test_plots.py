@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from api.main import create_app
+from lrsearch.settings import Settings
 from tests.unit.api import service
+from tests.unit.api.conftest import MakeDatabase
 
 
 @pytest.fixture(scope="module")
-def app(tmp_path_factory: pytest.TempPathFactory, migrated: Any) -> FastAPI:
-    return create_app(service.settings(tmp_path_factory.mktemp("home"), migrated))
+def app(tmp_path_factory: pytest.TempPathFactory, make_database: MakeDatabase) -> Iterator[FastAPI]:
+    home = tmp_path_factory.mktemp("home")
+    app = create_app(Settings(home=home).model_copy(update={"database_url": make_database(home)}))
+    yield app
+    app.state.database.dispose()
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,6 @@ import dataclasses
 import io
 import math
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 import pytest
@@ -17,16 +16,21 @@ from fastapi.testclient import TestClient
 from api.main import create_app
 from lrsearch import jobs
 from lrsearch.experiments.base import TrialRecord
+from lrsearch.settings import Settings
 from lrsearch.status import TrialStatus
 from lrsearch.training.trainer import StopReason
 from tests.unit.api import service
+from tests.unit.api.conftest import MakeDatabase
 
 LOSSES = [2.5, 1.0, math.inf, -math.inf, math.nan]
 
 
 @pytest.fixture(scope="module")
-def app(tmp_path_factory: pytest.TempPathFactory, migrated: Any) -> FastAPI:
-    return create_app(service.settings(tmp_path_factory.mktemp("home"), migrated))
+def app(tmp_path_factory: pytest.TempPathFactory, make_database: MakeDatabase) -> Iterator[FastAPI]:
+    home = tmp_path_factory.mktemp("home")
+    app = create_app(Settings(home=home).model_copy(update={"database_url": make_database(home)}))
+    yield app
+    app.state.database.dispose()
 
 
 @pytest.fixture(scope="module")
