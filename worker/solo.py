@@ -11,18 +11,14 @@ import signal
 import subprocess
 import sys
 from types import FrameType
+from typing import Final
 
-import structlog
+import psutil
 
-from lrsearch import queue
-from lrsearch.db import Database
-from lrsearch.errors import LrsearchError
-from lrsearch.log import configure as configure_log
-from lrsearch.settings import load
 from worker.children import tethered
-from worker.warden import Warden
 
-log = structlog.get_logger(__name__)
+LOOK_SECONDS: Final = 0.5
+"""How often the worker is looked for children; once it has one, it has accepted its settings and can be watched."""
 
 
 def main() -> int:
@@ -37,22 +33,39 @@ def main() -> int:
 
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
         signal.signal(number, pass_on)
-    _watch(worker)
+    if _has_begun(worker):
+        _watch(worker)
     code = worker.wait()
     if is_asked_to_stop:
         return 0
     return code if code >= 0 else 128 - code
 
 
+def _has_begun(worker: subprocess.Popen[bytes]) -> bool:
+    """Wait until the worker has forked its child; False when it ended before, having said why."""
+    while True:
+        try:
+            worker.wait(LOOK_SECONDS)
+        except subprocess.TimeoutExpired:
+            if psutil.Process(worker.pid).children():
+                return True
+        else:
+            return False
+
+
 def _watch(worker: subprocess.Popen[bytes]) -> None:
-    """Start the warden; with settings that cannot work there is none: the worker says what is wrong and ends."""
-    try:
-        settings = load()
-        configure_log(settings, process="warden")
-        queue.configure(settings.redis_url or "")
-        Warden(Database(settings.resolved_database_url()), lambda: worker.pid).start()
-    except LrsearchError as error:
-        log.debug("nothing to watch", error=str(error))
+    """Start the warden, with the settings the worker has accepted."""
+    # Loaded here: until the worker has begun, the processor is its own.
+    from lrsearch import queue
+    from lrsearch.db import Database
+    from lrsearch.log import configure as configure_log
+    from lrsearch.settings import load
+    from worker.warden import Warden
+
+    settings = load()
+    configure_log(settings, process="warden")
+    queue.configure(settings.redis_url or "")
+    Warden(Database(settings.resolved_database_url()), lambda: worker.pid).start()
 
 
 if __name__ == "__main__":

@@ -72,7 +72,6 @@ def sentence(command: str, environment: dict[str, str], code: int, *, largest_fi
     [
         ("migrate", "nonsense", "DATABASE_URL cannot be read; write sqlite:///"),
         ("api", "mysql://user:secret@host/name", "DATABASE_URL names 'mysql'"),
-        ("worker", "sqlite://", "in memory"),
     ],
 )
 def test_a_database_url_that_is_none_is_refused_without_showing_it(
@@ -102,7 +101,7 @@ def test_a_password_file_that_is_missing_is_named(place: Place) -> None:
     assert "/nowhere/password cannot be read (No such file or directory)" in told
 
 
-@pytest.mark.parametrize("command", ["api", "reaper", "migrate"])
+@pytest.mark.parametrize("command", ["api", "migrate"])
 def test_a_database_that_is_newer_than_the_program_is_refused(command: str, place: Place) -> None:
     with psycopg.connect(place.database_url) as connection:
         connection.execute("UPDATE lrsearch_alembic_version SET version_num = 'of_tomorrow'")
@@ -139,9 +138,8 @@ def test_a_broker_that_refuses_the_password_is_a_setting_to_correct(place: Place
     assert "wrong@" not in told
 
 
-@pytest.mark.parametrize("command", ["api", "worker"])
-def test_a_full_disk_is_told_at_the_start(command: str, place: Place) -> None:
-    told = sentence(command, place.environment(), WRONG, largest_file=1)
+def test_a_full_disk_is_told_at_the_start(place: Place) -> None:
+    told = sentence("worker", place.environment(), WRONG, largest_file=1)
     assert f"{place.home}/artifacts cannot be written" in told
     assert "free some space" in told
 
@@ -162,7 +160,7 @@ def test_a_gpu_that_is_asked_for_and_not_there_is_told(command: str, place: Plac
 
 @pytest.mark.parametrize(
     ("command", "name", "value"),
-    [("api", "LRSEARCH_PORT", "eighty"), ("worker", "LRSEARCH_DEVICE", "tpu"), ("up", "LRSEARCH_LEASE_SECONDS", "0")],
+    [("api", "LRSEARCH_PORT", "eighty"), ("worker", "LRSEARCH_DEVICE", "tpu")],
 )
 def test_a_value_that_a_setting_cannot_take_is_named_with_its_variable(
     command: str, name: str, value: str, place: Place

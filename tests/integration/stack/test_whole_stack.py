@@ -32,6 +32,13 @@ def running(stack: PlainStack, **changes: object) -> str:
     return job_id
 
 
+def begun(stack: PlainStack, name: str) -> list[psutil.Process]:
+    """The Celery worker of a container and its prefork child, once both are there."""
+    container = psutil.Process(stack.processes[name].pid)
+    stack.until(lambda: len(container.children(recursive=True)) >= 2, 30)
+    return container.children(recursive=True)
+
+
 def test_a_job_goes_from_the_post_to_its_plots(stack: PlainStack) -> None:
     job = stack.wait_for(stack.submit(range_test(repeats=2)))
     assert "succeeded" == job["status"]
@@ -107,16 +114,14 @@ def test_a_worker_that_is_asked_to_stop_ends_and_its_work_goes_on_elsewhere(stac
 
 def test_a_container_ends_when_its_celery_process_is_killed_so_that_it_is_restarted(stack: PlainStack) -> None:
     container = stack.processes["worker-b"]
-    (celery,) = psutil.Process(container.pid).children()
-    celery.kill()
+    family = begun(stack, "worker-b")
+    next(member for member in family if member.ppid() == container.pid).kill()
     assert 128 + signal.SIGKILL == container.wait(10)
     stack.start("worker-b")
 
 
 def test_a_container_whose_first_process_is_killed_leaves_no_orphan(stack: PlainStack) -> None:
-    container = stack.processes["worker"]
-    family = psutil.Process(container.pid).children(recursive=True)
-    assert len(family) >= 2
+    container, family = stack.processes["worker"], begun(stack, "worker")
     container.kill()
     _, alive = psutil.wait_procs(family, timeout=10)
     assert [] == alive
