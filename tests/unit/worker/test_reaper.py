@@ -22,14 +22,6 @@ SETTINGS = Settings(reap_seconds=0.05, resend_seconds=0.01)
 
 
 @pytest.fixture
-def db(tmp_path: Path) -> Iterator[Database]:
-    database = Database(f"sqlite:///{tmp_path / 'test.db'}")
-    database.migrate()
-    yield database
-    database.dispose()
-
-
-@pytest.fixture
 def broker(tmp_path: Path) -> Iterator[ValkeyServer]:
     with ValkeyServer(tmp_path / "broker") as server:
         yield server

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -60,14 +60,6 @@ class Failing:
 
     def train(self, plans: Sequence[Plan], observer: Observer = go_on) -> list[Run]:
         raise self._error
-
-
-@pytest.fixture
-def db(tmp_path: Path) -> Iterator[Database]:
-    database = Database(f"sqlite:///{tmp_path / 'test.db'}")
-    database.migrate()
-    yield database
-    database.dispose()
 
 
 @pytest.fixture
