@@ -59,7 +59,8 @@ def links(job_id: str) -> dict[str, str]:
 
 def summary(result: dict[str, Any] | None) -> dict[str, Any] | None:
     """What of a result fits into a line."""
-    return result and {name: result[name] for name in ("verdict", "suggestion") if name in result}
+    names = ("verdict", "suggestion", "recommendation", "flags")
+    return result and {name: result[name] for name in names if name in result}
 
 
 def trial(job_id: str, record: TrialRecord) -> schemas.Trial:

@@ -145,6 +145,7 @@ class Attempt:
             should_stop=lease.should_stop,
             checkpoints=self._checkpoints.load(),
             on_checkpoint=self._checkpoints.offer,
+            finished=lambda: {record.number: record for record in jobs.trials(self._db, self._claim.job_id)},
         )
 
     def _record(self, record: TrialRecord) -> None:

@@ -111,11 +111,14 @@ def _curve(record: TrialRecord) -> schemas.Curve:
 
 @router.get(
     "/result",
-    response_model=schemas.RangeTestResult,
+    response_model=schemas.RangeTestResult | schemas.ComparisonResult,
     responses={200: openapi.answer("The result.", samples.RESULT)} | openapi.problems(404, 409, 422),
 )
 def result(job_id: JobId, database: DatabaseDep) -> Response:
-    """Verdict, suggestion, rules, curves and what they hold for; of a cancelled job, what there was."""
+    """Suggestion and rules of a range test, leaderboard of a comparison, curves, and what they hold for.
+
+    Of a cancelled job, what there was.
+    """
     return Response(_as_json(stored_result(database, job_id)[1]), media_type="application/json")
 
 

@@ -68,7 +68,34 @@ def follow(client: Client, job_id: str, screen: Console) -> Mapping[str, Any]:
 
 
 def show_result(result: Mapping[str, Any], elapsed_seconds: float, screen: Console) -> None:
-    """Bounds by rule with their verdicts, the suggestion, and the seconds spent."""
+    """Bounds by rule or leaderboard, what they amount to, and the seconds spent."""
+    if "rules" in result:
+        _show_bounds(result, screen)
+    else:
+        _show_leaderboard(result, screen)
+    phases = ", ".join(f"{phase} {seconds:.2f} s" for phase, seconds in result["seconds"].items())
+    screen.print(f"Seconds: {elapsed_seconds:.1f} from POST to result ({phases}; {result['updates']} updates)")
+
+
+def _show_leaderboard(result: Mapping[str, Any], screen: Console) -> None:
+    metric = result["metric"]
+    table = Table(
+        "group", "setting", metric, "95 % interval", "diverged", title=f"Leaderboard, to {result['direction']}"
+    )
+    for row in result["leaderboard"]:
+        stated = row["metrics"].get(metric, {"mean": None, "interval": None})
+        interval = "-" if stated["interval"] is None else " to ".join(f"{end:.4g}" for end in stated["interval"])
+        mean = "-" if stated["mean"] is None else f"{stated['mean']:.4g}"
+        table.add_row(str(row["group"]), row["setting"], mean, interval, str(row["diverged"]))
+    screen.print(table)
+    recommendation = result["recommendation"]
+    said = recommendation["why"] if recommendation else "none; the evidence does not carry one."
+    screen.print(f"Recommendation: {said}")
+    for flag, why in result["flag_notes"].items():
+        screen.print(f"Flag {flag}: {why}")
+
+
+def _show_bounds(result: Mapping[str, Any], screen: Console) -> None:
     table = Table("rule", "learning rate", "from", "to", "verdict", "why", title="Learning-rate bounds by rule")
     for row in result["rules"]:
         table.add_row(
@@ -78,8 +105,6 @@ def show_result(result: Mapping[str, Any], elapsed_seconds: float, screen: Conso
     suggestion = result["suggestion"]
     rate = "no learning rate" if suggestion["lr"] is None else f"learning rate {_rate(suggestion['lr'])}"
     screen.print(f"Verdict: {result['verdict']}: {rate}, by the rule {suggestion['rule']}. {suggestion['why']}")
-    phases = ", ".join(f"{phase} {seconds:.2f} s" for phase, seconds in result["seconds"].items())
-    screen.print(f"Seconds: {elapsed_seconds:.1f} from POST to result ({phases}; {result['updates']} updates)")
 
 
 def _rate(value: float | None) -> str:

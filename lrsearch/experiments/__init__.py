@@ -8,13 +8,26 @@ from pydantic import Field
 
 from lrsearch.experiments.base import Experiment
 from lrsearch.experiments.hyperparameter_sweep import HyperparameterSweep
+from lrsearch.experiments.optimizer_comparison import OptimizerComparison
 from lrsearch.experiments.range_test import RangeTest
+from lrsearch.experiments.schedule_sweep import ScheduleSweep
 from lrsearch.experiments.training import Training
 
-AnyExperiment = Annotated[RangeTest | Training | HyperparameterSweep, Field(discriminator="kind")]
+AnyExperiment = Annotated[
+    RangeTest | Training | ScheduleSweep | OptimizerComparison | HyperparameterSweep, Field(discriminator="kind")
+]
 """Every job document, told apart by `kind`."""
 
 EXPERIMENTS: Final[tuple[type[Experiment], ...]] = get_args(get_args(AnyExperiment)[0])
 """The registry, in the order of the union."""
 
-__all__ = ["EXPERIMENTS", "AnyExperiment", "Experiment", "HyperparameterSweep", "RangeTest", "Training"]
+__all__ = [
+    "EXPERIMENTS",
+    "AnyExperiment",
+    "Experiment",
+    "HyperparameterSweep",
+    "OptimizerComparison",
+    "RangeTest",
+    "ScheduleSweep",
+    "Training",
+]

@@ -24,7 +24,7 @@ def shared_out(groups: Sequence[Sequence[int]], costs: Mapping[int, float], work
     """
     parts = [list(group) for group in groups if group]
     while len(parts) < workers and any(len(part) > 1 for part in parts):
-        largest: list[int] = max(parts, key=lambda part: len(part))
+        largest = max(parts, key=_length)
         parts.remove(largest)
         parts += [largest[: len(largest) // 2], largest[len(largest) // 2 :]]
     packs: list[list[int]] = [[] for _ in range(min(workers, len(parts)))]
@@ -34,3 +34,7 @@ def shared_out(groups: Sequence[Sequence[int]], costs: Mapping[int, float], work
         packs[lightest] += part
         loads[lightest] += sum(costs[number] for number in part)
     return sorted(sorted(pack) for pack in packs)
+
+
+def _length(part: list[int]) -> int:
+    return len(part)

@@ -6,10 +6,10 @@ from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Self
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from lrsearch.errors import Problem
 from lrsearch.experiments.base import Context, Estimate, PlotSpec, TrialRecord
@@ -20,7 +20,9 @@ from lrsearch.experiments.packing import shared_out
 from lrsearch.experiments.stability import STRESS, is_unstable
 from lrsearch.experiments.sweep_plots import plots_of
 from lrsearch.experiments.tasks import Task, likeness, train_tasks
-from lrsearch.experiments.training_document import TrainingFields, TrainingSpec
+from lrsearch.experiments.training import Training
+from lrsearch.experiments.training_document import TrainingFields
+from lrsearch.spec import broken
 
 MOST_TRIALS: Final = 10_000
 """Most trials of one job."""
@@ -39,7 +41,7 @@ class Setting:
 
     name: str
     values: Mapping[str, Any]
-    training: TrainingSpec
+    training: Training
 
 
 class Sweep(TrainingFields):
@@ -54,6 +56,17 @@ class Sweep(TrainingFields):
     stress_seeds: Annotated[int, Field(ge=0, le=1_000, strict=True)] = 1
     """Further runs of each setting at 5 times and at 10 times its rates, for the flags `unstable_at_5x` and `..._10x`."""
 
+    @model_validator(mode="after")
+    def _stress_is_paired(self) -> Self:
+        if self.stress_seeds > self.seeds:
+            raise broken(
+                "stress_seeds",
+                "at_most_seeds",
+                f"stress_seeds is {self.stress_seeds} and seeds is {self.seeds}; each stress run is set beside a calm one.",
+                "Lower stress_seeds to at most seeds.",
+            )
+        return self
+
     @abstractmethod
     def members(self) -> tuple[list[Setting], list[Problem]]:
         """The settings, or what is wrong with the document's list of them."""
@@ -64,15 +77,22 @@ class Sweep(TrainingFields):
         return self.members()[0]
 
     @property
-    def trials(self) -> int:
-        """Number of all trials."""
+    def runs(self) -> int:
+        """Number of the trials that compare settings, stress runs included."""
         return len(self.settings) * (self.seeds + len(STRESS) * self.stress_seeds)
 
+    @property
+    def trials(self) -> int:
+        """Number of all trials."""
+        return self.runs
+
+    def base_document(self) -> dict[str, Any]:
+        """The document of a training with all the fields that this job shares with one."""
+        shared = {name for name in Training.model_fields if name != "kind"}
+        return self.model_dump(mode="json", by_alias=True, include=shared)
+
     def problems(self) -> list[Problem]:
-        """What is wrong with the shared fields, then with the settings, then with their number."""
-        found = super().problems()
-        if found:
-            return found
+        """What is wrong with the settings (the shared fields are part of each), then with their number."""
         settings, found = self.members()
         return found or self.limit_problems(len(settings))
 
@@ -93,7 +113,7 @@ class Sweep(TrainingFields):
     def estimate(self) -> Estimate:
         """Updates of all trials."""
         updates = sum(setting.training.updates() for setting in self.settings)
-        return Estimate(updates * self.trials // max(len(self.settings), 1), self.trials, None)
+        return Estimate(updates * self.runs // max(len(self.settings), 1), self.trials, None)
 
     def packs(self, workers: int) -> list[list[int]]:
         """At most `workers` packs of about equal work; trials that can be stacked stay together."""
@@ -143,6 +163,8 @@ class Sweep(TrainingFields):
         order = {row.entry.name: row.entry for row in board.rows}
         runs = {name: [one for one in entry.records if one is not None] for name, entry in order.items()}
         chosen = result["recommendation"] and result["recommendation"]["setting"]
+        result["flag_notes"] |= self.job_flags()
+        result["flags"] = list(result["flag_notes"])
         return result | {
             "seeds": self.seeds,
             "curves": [curves_of(name, found) for name, found in runs.items() if found],
@@ -162,7 +184,7 @@ class Sweep(TrainingFields):
         """Setting -> its flags, and flag -> its sentence."""
         flags: dict[str, list[str]] = {}
         notes: dict[str, str] = {}
-        for number in range(len(self.settings) * self.seeds, self.trials):
+        for number in range(len(self.settings) * self.seeds, self.runs):
             index, seed, factor = self.place(number)
             stressed, calm = by_number.get(number), by_number.get(index * self.seeds + seed)
             name, flag = self.settings[index].name, f"unstable_at_{factor:g}x"
@@ -173,10 +195,22 @@ class Sweep(TrainingFields):
                 )
         return flags, notes
 
+    def job_flags(self) -> dict[str, str]:
+        """Flag -> its sentence, for what is doubtful about the job as a whole."""
+        found: dict[str, str] = {}
+        updates = sorted({setting.training.updates() for setting in self.settings})
+        if len(updates) > 1:
+            found["unequal_updates"] = (
+                f"The settings differ in their budget: {updates[0]} to {updates[-1]} updates a run."
+            )
+        for setting in self.settings:
+            found |= setting.training.notes()
+        return found
+
     def _stress(self, by_number: Mapping[int, TrialRecord]) -> list[dict[str, Any]]:
         """What the stress runs measured."""
         found: list[dict[str, Any]] = []
-        for number in range(len(self.settings) * self.seeds, self.trials):
+        for number in range(len(self.settings) * self.seeds, self.runs):
             index, _, factor = self.place(number)
             if record := by_number.get(number):
                 value = record.metrics.get(self.metric)
@@ -194,5 +228,5 @@ class Sweep(TrainingFields):
         return plots_of(result, f"{self.model.name} on {self.data.name}, batch {self.batch_size}")
 
 
-def _likeness(training: TrainingSpec) -> str:
+def _likeness(training: Training) -> str:
     return likeness(training.plan_at(np.empty(0), 0))

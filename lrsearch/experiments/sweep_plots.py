@@ -47,7 +47,9 @@ def in_order(result: Mapping[str, Any]) -> list[Row]:
 
 
 def _numeric_fields(rows: Sequence[Row]) -> list[str]:
-    """Pointers whose values are numbers in every setting and differ."""
+    """Pointers whose values are numbers in every setting and differ; none where settings differ in more than numbers."""
+    if any(isinstance(value, dict) for row in rows for value in row["values"].values()):
+        return []
     found: list[str] = []
     for pointer in rows[0]["values"]:
         values = [row["values"].get(pointer) for row in rows]

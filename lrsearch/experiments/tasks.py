@@ -34,16 +34,16 @@ def train_tasks(tasks: Iterable[Task], context: Context) -> list[TrialRecord]:
     """Train tasks under the context and hand over a record of each, batch by batch, so that a kill costs one batch.
 
     Returns:
-        The records, in the order they were made. After a cancellation the rest of the tasks is not begun.
+        The records, in the order they were made. After a cancellation the next batch is not begun.
     """
     waiting = [_resumed(task, context) for task in tasks]
     total = sum(task.plan.steps for task in waiting)
     passed, records = 0, list[TrialRecord]()
     for batch in batches(waiting):
-        records += _train_batch(batch, context, passed, total)
-        passed += sum(task.plan.steps for task in batch)
         if context.should_stop() is not None:
             break
+        records += _train_batch(batch, context, passed, total)
+        passed += sum(task.plan.steps for task in batch)
     return records
 
 

@@ -48,12 +48,13 @@ class Training(TrainingSpec):
         name = "training"
         entry = Entry(name, {}, [next(iter(records), None)])
         board = ranked([entry], self.metric, is_minimized=self.is_minimized).as_json()
-        board["flags"] = [flag for flag in board["flags"] if flag != "too_few_seeds"]
+        notes = {flag: why for flag, why in board["flag_notes"].items() if flag != "too_few_seeds"} | self.notes()
         return (
             {"kind": self.kind}
             | board
             | {
-                "flag_notes": {flag: board["flag_notes"][flag] for flag in board["flags"]},
+                "flags": list(notes),
+                "flag_notes": notes,
                 "curves": [curves_of(name, records)] if records else [],
                 "holds_for": self.holds_for() | self.model_dump(mode="json", include={"optimizer"}, exclude_none=True),
                 "code": training_code(self),

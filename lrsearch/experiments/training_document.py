@@ -237,6 +237,12 @@ class TrainingSpec(TrainingFields):
             return None
         return self.optimizer.learning_rate or catalog.optimizers()[self.optimizer.kind].default_lr
 
+    def notes(self) -> dict[str, str]:
+        """Flag -> sentence: where the run is not all that the document's words promise elsewhere."""
+        if self.schedule is None or '"one_cycle"' not in self.schedule.model_dump_json():
+            return {}
+        return {"momentum_not_cycled": "one_cycle varies the rate only: the momentum stays that of the optimizer."}
+
     def rates(self) -> NDArray[np.float64]:
         """Learning rate of every update: shape (updates,), float64.
 
