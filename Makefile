@@ -36,9 +36,8 @@ check: setup ## Format, lint, types, import contracts, fast tests
 	@$(BIN)/lint-imports
 	@$(MAKE) --no-print-directory fast
 
-fast: setup ## The tests and docstring examples that need neither TensorFlow nor servers
-	@$(BIN)/pytest -m "not tensorflow and not service and not long" --doctest-modules \
-		--ignore=lrsearch/training/keras --ignore=lrsearch/callbacks.py tests lrsearch
+fast: setup ## The tests that need neither TensorFlow nor servers
+	@$(BIN)/pytest -m "not tensorflow and not service and not long" tests
 
 test: check ## Everything: check, then all tests but the long ones
 	@$(BIN)/pytest -m "(tensorflow or service) and not long" tests
