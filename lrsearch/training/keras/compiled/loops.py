@@ -75,9 +75,9 @@ def chunk_loop(
         done, _, state, losses, metrics = tf.while_loop(
             lambda i, alive, *_: tf.logical_and(i < batches.count, tf.reduce_any(alive)),
             body,
-            (tf.constant(0), is_alive, state, losses, metrics),
+            (tf.constant(0), is_alive, steps.enter(state), losses, metrics),
         )
-        return state, Chunk(losses.stack(), metrics.stack(), done)
+        return steps.leave(state), Chunk(losses.stack(), metrics.stack(), done)
 
     return _compiled(run, xla)
 

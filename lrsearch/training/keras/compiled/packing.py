@@ -20,6 +20,7 @@ MOST_MEMBERS = {"cpu": 64, "gpu": 256}
 """Members from which a larger stack gained nothing when measured on a CPU; a guess for a GPU, not measured."""
 MEMORY_SHARE = 0.25
 """Share of the free memory a stack may take."""
+PLACES_DIFFER = "the plan asks against XLA, without which the last bits of a member depend on its place in the stack"
 COPIES = 6
 """Copies of weights and activations alive at the worst moment: before, after, gradients, intermediate results."""
 
@@ -120,8 +121,9 @@ class Packer:
             size = int(plan.resume_from.facts["stack"])
             parts, why = equal_parts(group, size), f"resumed from a stack of {size}"
             return [_pack_plan(part, size, traits, why) for part in parts]
-        if traits.against_stacking is not None:
-            return [_pack_plan([item], 1, traits, traits.against_stacking) for item in group]
+        against = PLACES_DIFFER if plan.xla is False else traits.against_stacking
+        if against is not None:
+            return [_pack_plan([item], 1, traits, against) for item in group]
         most = most_members(_device(), traits.bytes_per_member, psutil.virtual_memory().available)
         parts = equal_parts(group, most)
         return [_pack_plan(part, len(part), traits, f"at most {most} fit or gain") for part in parts]
@@ -136,16 +138,16 @@ def _togetherness(item: Numbered) -> Hashable:
 
 def _pack_plan(items: list[Numbered], size: int, traits: Traits, why: str) -> PackPlan:
     plan = items[0].plan
-    choice = _xla(plan, max(item.plan.steps for item in items), traits)
+    choice = _xla(plan, max(item.plan.steps for item in items), size, traits)
     members = size if size > 1 else None
     facts = {"xla": choice.is_on, "xla_why": choice.reason, "stack": size, "stack_why": why}
     return PackPlan(items, Kind(alike(plan), members, choice.is_on), size, traits.has_convolutions, facts)
 
 
-def _xla(plan: Plan, updates: int, traits: Traits) -> XlaChoice:
+def _xla(plan: Plan, updates: int, members: int, traits: Traits) -> XlaChoice:
     if plan.resume_from is not None:
         return XlaChoice(bool(plan.resume_from.facts["xla"]), "as in the checkpoint it goes on from")
-    return choose_xla(_device(), traits.has_convolutions, updates, plan.xla)
+    return choose_xla(_device(), traits.has_convolutions, updates, is_stack=members > 1, asked=plan.xla)
 
 
 def _device() -> Device:

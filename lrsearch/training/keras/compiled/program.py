@@ -22,6 +22,7 @@ from lrsearch.training.keras.compiled.exact_dropout import make_exact
 from lrsearch.training.keras.compiled.functional_optimizer import FunctionalOptimizer
 from lrsearch.training.keras.compiled.loops import Batches, Chunk, chunk_loop, measure_loop
 from lrsearch.training.keras.compiled.step_functions import Measured, State, StepFunctions
+from lrsearch.training.keras.compiled.variable_steps import VariableSteps
 from lrsearch.training.keras.optimizers import build_optimizer
 from lrsearch.training.keras.prepared import build_model
 from lrsearch.training.plan import Plan
@@ -59,7 +60,7 @@ def alike(plan: Plan) -> str:
         plan.optimizer.model_dump(exclude={"learning_rate"}, exclude_none=True),
         plan.batch_size,
         plan.metrics,
-        None if plan.validation is None else plan.validation.share,
+        None if plan.validation is None else [plan.validation.share],
         keras.config.dtype_policy().name,
     )
     return json.dumps(parts, sort_keys=True)
@@ -100,15 +101,19 @@ class Program:
         self.samples = training_size(len(data.x_train), plan.validation.share if plan.validation else None)
         with weights.deterministic_build():
             self.model = build_model(plan)
-        if kind.xla or kind.members is not None:
+        is_functional = kind.xla or kind.members is not None
+        if is_functional:
             make_exact(self.model)
-        self.optimizer = FunctionalOptimizer(build_optimizer(plan.optimizer), self.model.trainable_variables)
+        optimizer = build_optimizer(plan.optimizer)
+        self.optimizer = FunctionalOptimizer(optimizer, self.model.trainable_variables)
         loss = datasets.loss_of(data, catalog.datasets()[plan.data.name].task)
         example = (data.y_train[:1], self.model.outputs[0])
         self.metric_names = list(plan.metrics)
-        self._steps = StepFunctions(
+        if not is_functional:
+            optimizer.build(self.model.trainable_variables)
+        self._steps = (StepFunctions if is_functional else VariableSteps)(
             self.model,
-            self.optimizer,
+            self.optimizer if is_functional else optimizer,
             cast(Any, compile_utils.get_loss(loss, *example)),
             [compile_utils.get_metric(name, *example) for name in plan.metrics],
         )
@@ -171,9 +176,13 @@ class Program:
         )
 
     def measure(self, state: State, *, on_test: bool) -> Measured:
-        """Loss and metrics of every member on the test set, or on the held-out share, as arrays."""
+        """Loss and metrics of every member on the test set, or on what it is validated on, as arrays."""
         data = device_data(self.data_name)
-        x, y = (data.x_test, data.y_test) if on_test else (data.x_train[self.samples :], data.y_train[self.samples :])
+        validation = self._plan.validation
+        is_on_test = on_test or (validation is not None and validation.share is None)
+        x, y = (
+            (data.x_test, data.y_test) if is_on_test else (data.x_train[self.samples :], data.y_train[self.samples :])
+        )
         measured = self._measure_function(len(x))(state, x, y)
         return Measured(measured.loss.numpy(), measured.metrics.numpy())
 

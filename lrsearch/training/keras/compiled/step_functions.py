@@ -8,8 +8,6 @@ from typing import Any, NamedTuple
 import keras
 import tensorflow as tf
 
-from lrsearch.training.keras.compiled.functional_optimizer import FunctionalOptimizer
-
 Tensor = Any
 Tensors = list[Any]
 
@@ -40,7 +38,7 @@ class StepFunctions:
 
     Args:
         model: gives structure and layers; its own variables are never changed by an update.
-        optimizer: the update rule, built on the model's trainable variables.
+        optimizer: a `FunctionalOptimizer`, built on the model's trainable variables.
         loss: (y_true, y_pred) -> scalar, the mean over the batch.
         metrics: Keras metrics; their own state is never changed.
     """
@@ -48,7 +46,7 @@ class StepFunctions:
     def __init__(
         self,
         model: keras.Model,
-        optimizer: FunctionalOptimizer,
+        optimizer: Any,
         loss: Callable[[Tensor, Tensor], Tensor],
         metrics: Sequence[keras.metrics.Metric],
     ) -> None:
@@ -61,6 +59,14 @@ class StepFunctions:
             metric.update_state(labels, tf.zeros([len(labels), *self._model.output_shape[1:]]))
             metric.reset_state()
 
+    def enter(self, state: State) -> State:
+        """What the loop carries from update to update: the state itself."""
+        return state
+
+    def leave(self, carried: State) -> State:
+        """The state after the loop."""
+        return carried
+
     def update(self, state: State, rate: Tensor, x: Tensor, y: Tensor) -> tuple[State, Measured]:
         """One update of one member."""
         with tf.GradientTape() as tape:
@@ -68,7 +74,7 @@ class StepFunctions:
             prediction, others, loss = self._forward(state, x, y, training=True)
             scaled = self._optimizer.scale_loss(loss)
         gradients = tape.gradient(scaled, state.weights)
-        weights, slots = self._optimizer.apply(state.weights, _dense(gradients), state.slots, rate)
+        weights, slots = self._optimizer.apply(state.weights, dense(gradients), state.slots, rate)
         return State(weights, others, slots), Measured(loss, self._measure(y, prediction))
 
     def measure(self, state: State, x: Tensor, y: Tensor) -> Measured:
@@ -93,6 +99,6 @@ def _value(metric: keras.metrics.Metric, y: Tensor, prediction: Tensor) -> Tenso
     return metric.stateless_result(metric.stateless_update_state(fresh, y, prediction))
 
 
-def _dense(gradients: Tensors) -> Tensors:
+def dense(gradients: Tensors) -> Tensors:
     """Gradients without sparse slices, which embeddings have."""
     return [tf.convert_to_tensor(g) if isinstance(g, tf.IndexedSlices) else g for g in gradients]

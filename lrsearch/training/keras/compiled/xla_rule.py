@@ -19,13 +19,16 @@ class XlaChoice:
     reason: str
 
 
-def choose_xla(device: Device, has_convolutions: bool, updates: int, asked: bool | None = None) -> XlaChoice:
+def choose_xla(
+    device: Device, has_convolutions: bool, updates: int, *, is_stack: bool = False, asked: bool | None = None
+) -> XlaChoice:
     """Decide about XLA; the answer does not depend on what is compiled already, since XLA changes the last bits.
 
     Args:
         device: where the run takes place.
         has_convolutions: whether the model has convolutions; inside a loop XLA's are 100 times slower on a CPU.
         updates: length of the run (of the longest member of a pack).
+        is_stack: whether several members run as one; without XLA their last bits would depend on their places.
         asked: what the plan asks for, None to leave it to the rule.
 
     Example:
@@ -38,6 +41,8 @@ def choose_xla(device: Device, has_convolutions: bool, updates: int, asked: bool
         return XlaChoice(asked, f"the plan asks for XLA {'on' if asked else 'off'}")
     if device == "cpu" and has_convolutions:
         return XlaChoice(False, "the model has convolutions, which XLA slows down 100 times on a CPU")
+    if is_stack:
+        return XlaChoice(True, "a stack: with XLA a member's bits do not depend on its place")
     if updates < FEWEST_UPDATES:
         return XlaChoice(False, f"{updates} updates are too few to repay compiling (fewer than {FEWEST_UPDATES})")
     place = "a GPU" if device == "gpu" else "a CPU without convolutions"

@@ -70,6 +70,10 @@ def test_a_learning_rate_of_the_optimizer_keeps_no_plans_apart_since_the_plan_se
     assert [[0, 1]] == packs(plan(), plan(hyperparameters={"learning_rate": 0.5}))
 
 
+def test_plans_that_ask_against_xla_run_alone():
+    assert [[0], [1]] == packs(plan(xla=False), plan(seed=1, xla=False))
+
+
 def test_convolutions_run_alone_and_without_xla_on_a_cpu():
     images = [plan(model="mnist_cnn", data="mnist", steps=10_000, seed=seed) for seed in range(2)]
     planned = Packer().packs([Numbered(*pair) for pair in enumerate(images)])

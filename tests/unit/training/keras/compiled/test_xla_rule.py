@@ -22,9 +22,15 @@ def test_the_rule_decides_by_device_convolutions_and_length(device, has_convolut
 
 @pytest.mark.parametrize("asked", [True, False])
 def test_a_plan_overrides_the_rule_and_the_reason_says_so(asked):
-    choice = choose_xla("cpu", True, 10, asked)
+    choice = choose_xla("cpu", True, 10, asked=asked)
     assert asked == choice.is_on
     assert "the plan asks" in choice.reason
+
+
+def test_a_stack_is_always_compiled_because_places_must_not_matter():
+    choice = choose_xla("cpu", False, 1, is_stack=True)
+    assert choice.is_on
+    assert "place" in choice.reason
 
 
 def test_the_reason_names_what_decided():
