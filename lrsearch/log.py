@@ -13,7 +13,18 @@ import structlog
 
 from lrsearch.settings import Settings
 
-CHATTY: Final = ("celery.utils.functional", "kombu", "amqp", "h5py", "absl", "matplotlib", "PIL", "httpx2", "httpcore2")
+CHATTY: Final = (
+    "alembic",
+    "celery.utils.functional",
+    "kombu",
+    "amqp",
+    "h5py",
+    "absl",
+    "matplotlib",
+    "PIL",
+    "httpx2",
+    "httpcore2",
+)
 """Loggers of libraries whose information lines say nothing about this service."""
 OWN_HANDLERS: Final = ("uvicorn", "uvicorn.error", "uvicorn.access", "celery", "celery.task")
 """Loggers that bring a format of their own; their lines go through ours instead."""

@@ -33,13 +33,13 @@ class Settings(BaseSettings):
     database_url: str | None = Field(
         default=None, validation_alias=AliasChoices("DATABASE_URL", "LRSEARCH_DATABASE_URL")
     )
-    """SQLAlchemy URL, `postgresql://...`; left out, SQLite under `home`. Variable: DATABASE_URL."""
+    """SQLAlchemy URL, `postgresql://...`; left out, SQLite under `home`."""
 
     database_password_file: Path | None = None
     """File with the password of `database_url`, which then names a user and no password: keeps it out of the environment."""
 
     redis_url: str | None = Field(default=None, validation_alias=AliasChoices("REDIS_URL", "LRSEARCH_REDIS_URL"))
-    """`redis://...` of the broker; left out, the embedded service starts its own. Variable: REDIS_URL."""
+    """`redis://...` of the broker; left out, the embedded service starts its own."""
 
     artifacts_dir: Path | None = None
     """Folder of the artifact store; left out, `home`/artifacts."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
 from collections.abc import Callable
@@ -30,7 +29,6 @@ def run(process: str, work: Callable[[Settings], None]) -> int:
     try:
         settings = environment.load()
         configure_log(settings, process=process)
-        logging.getLogger("alembic").setLevel(logging.WARNING)  # tells of its plug-ins at every start
         work(settings)
     except (Misconfigured, Unavailable) as error:
         print(f"lrsearch: {error}", file=sys.stderr)

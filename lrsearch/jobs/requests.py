@@ -6,7 +6,7 @@ import hashlib
 import json
 import uuid
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 from lrsearch.db import Database
 from lrsearch.db.repository import job_rows, pack_rows, worker_rows
@@ -17,10 +17,6 @@ from lrsearch.jobs.reading import get, unknown
 from lrsearch.jobs.views import ALIVE_SECONDS, JobView, Submitted, job_views
 from lrsearch.spec import escape
 from lrsearch.status import FINAL, JobStatus
-
-_LABEL_KEY_CHARACTERS: Final = 100
-_LABEL_VALUE_CHARACTERS: Final = 500
-# Together, in UTF-8, what a Postgres index entry can hold (2,704 bytes).
 
 
 def submit(
@@ -45,7 +41,7 @@ def submit(
         rerun_of: id of the job this one repeats.
 
     Raises:
-        InvalidDocument: the key was used for another body; a label is too long.
+        InvalidDocument: the key was used for another body; a label holds a NUL character.
         Conflict: another submission with this key is in flight.
     """
     _check_labels(experiment.labels)
@@ -133,11 +129,10 @@ def _check_key(key: str) -> None:
 
 
 def _check_labels(labels: Mapping[str, str]) -> None:
-    action = f"Use keys of 1 to {_LABEL_KEY_CHARACTERS} and values of at most {_LABEL_VALUE_CHARACTERS} characters, without NUL."
     problems = [
-        Problem(f"/labels/{escape(key)}", "label_length", value, "This label cannot be stored.", action)
+        Problem(f"/labels/{escape(key)}", "nul", value, "The label holds a NUL character.", "Remove the character.")
         for key, value in labels.items()
-        if not 1 <= len(key) <= _LABEL_KEY_CHARACTERS or len(value) > _LABEL_VALUE_CHARACTERS or "\0" in key + value
+        if "\0" in key + value
     ]
     if problems:
         raise InvalidDocument(problems)

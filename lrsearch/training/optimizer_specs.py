@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, Union
 
-from pydantic import Field, create_model, model_validator
+from pydantic import ConfigDict, Field, create_model, model_validator
 
 from lrsearch.spec import Rate, Spec, broken
 from lrsearch.training.optimizer_table import OPTIMIZERS, Hyperparameter, OptimizerRow
@@ -18,9 +18,16 @@ class OptimizerSpec(Spec):
     The members of `AnyOptimizer` are made from the rows of `catalog.OPTIMIZERS`; what is left out has Keras' default.
     """
 
+    # Docstrings of fields are looked for in the source of the caller: for made classes in vain, and half their cost.
+    model_config = ConfigDict(use_attribute_docstrings=False)
+
     kind: str
-    learning_rate: Rate | None = None
-    """Constant rate for job kinds that train at one; a range test refuses it, since it sets the rate itself."""
+    learning_rate: Annotated[
+        Rate | None,
+        Field(
+            description="Constant rate for job kinds that train at one; a range test refuses it, since it sets the rate itself."
+        ),
+    ] = None
 
     def hyperparameters(self) -> dict[str, float | bool]:
         """The hyperparameters that were given, without kind and learning rate."""

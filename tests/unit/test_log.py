@@ -84,3 +84,11 @@ def test_a_person_gets_words_instead_of_json(capsys: pytest.CaptureFixture[str])
     shown = capsys.readouterr().err
     assert "hello" in shown
     assert not shown.startswith("{")
+
+
+@pytest.mark.parametrize("library", ["alembic.runtime.migration", "kombu.connection", "matplotlib.font_manager"])
+def test_what_libraries_say_of_themselves_is_left_out(library: str, capsys: pytest.CaptureFixture[str]) -> None:
+    log.configure(Settings(log_format="json"), process="api")
+    logging.getLogger(library).info("one more plug-in")
+    logging.getLogger(library).warning("something is wrong")
+    assert ["something is wrong"] == [line["event"] for line in lines(capsys)]

@@ -105,8 +105,8 @@ def test_a_key_whose_first_submission_is_not_through_yet_is_a_conflict(postgres_
     db.dispose()
 
 
-@pytest.mark.parametrize("labels", [{"": "v"}, {"k" * 101: "v"}, {"k": "v" * 501}, {"k": "a\0b"}, {"a\0b": "v"}])
-def test_a_label_that_cannot_be_stored_is_refused_with_its_pointer(db: Database, labels: dict[str, str]) -> None:
+@pytest.mark.parametrize("labels", [{"k": "a\0b"}, {"a\0b": "v"}])
+def test_a_label_that_postgres_cannot_store_is_refused_with_its_pointer(db: Database, labels: dict[str, str]) -> None:
     with pytest.raises(InvalidDocument) as refused:
         submit(db, labels=labels)
     assert f"/labels/{next(iter(labels))}" == refused.value.problems[0].pointer
