@@ -65,3 +65,23 @@ def client(app: FastAPI) -> Iterator[TestClient]:
 @pytest.fixture
 def database(app: FastAPI) -> Database:
     return app.state.database
+
+
+@pytest.fixture(scope="module")
+def shared_app(tmp_path_factory: pytest.TempPathFactory, make_database: MakeDatabase) -> Iterator[FastAPI]:
+    """One application for all tests of a file: for those that change nothing of each other's."""
+    home = tmp_path_factory.mktemp("home")
+    app = create_app(Settings(home=home).model_copy(update={"database_url": make_database(home)}))
+    yield app
+    app.state.database.dispose()
+
+
+@pytest.fixture(scope="module")
+def shared_client(shared_app: FastAPI) -> Iterator[TestClient]:
+    with service.client_of(shared_app) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def shared_database(shared_app: FastAPI) -> Database:
+    return shared_app.state.database

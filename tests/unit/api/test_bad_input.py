@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,43 +10,19 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from api.main import create_app
 from lrsearch.db import Database
-from lrsearch.settings import Settings
 from tests.unit.api import service
-from tests.unit.api.conftest import MakeDatabase
-
-
-@pytest.fixture(scope="module")
-def app(tmp_path_factory: pytest.TempPathFactory, make_database: MakeDatabase) -> Iterator[FastAPI]:
-    """One application for all: what is refused changes nothing."""
-    home = tmp_path_factory.mktemp("home")
-    app = create_app(Settings(home=home).model_copy(update={"database_url": make_database(home)}))
-    yield app
-    app.state.database.dispose()
-
-
-@pytest.fixture(scope="module")
-def database(app: FastAPI) -> Database:
-    return app.state.database
-
-
-@pytest.fixture(scope="module")
-def client(app: FastAPI) -> Iterator[TestClient]:
-    with service.client_of(app) as client:
-        yield client
-
 
 JSON = {"content-type": "application/json"}
 
 
 def refused(
-    client: TestClient, database: Database, body: bytes, headers: dict[str, str] = JSON
+    shared_client: TestClient, shared_database: Database, body: bytes, headers: dict[str, str] = JSON
 ) -> tuple[int, dict[str, Any]]:
     """Status and problem document; the database must be as before."""
-    before = service.stored(database)
-    response = client.post("/v1/jobs", content=body, headers=headers)
-    assert before == service.stored(database)
+    before = service.stored(shared_database)
+    response = shared_client.post("/v1/jobs", content=body, headers=headers)
+    assert before == service.stored(shared_database)
     assert "application/problem+json" == response.headers["content-type"]
     assert response.status_code == response.json()["status"]
     return response.status_code, response.json()
@@ -111,9 +86,13 @@ FIELDS: dict[str, tuple[dict[str, Any], tuple[str, str, Any], str]] = {
 
 @pytest.mark.parametrize(("changes", "expected", "action"), FIELDS.values(), ids=FIELDS)
 def test_a_bad_field_is_named_with_rule_value_and_next_action(
-    client: TestClient, database: Database, changes: dict[str, Any], expected: tuple[str, str, Any], action: str
+    shared_client: TestClient,
+    shared_database: Database,
+    changes: dict[str, Any],
+    expected: tuple[str, str, Any],
+    action: str,
 ) -> None:
-    status, problem = refused(client, database, json.dumps(service.DOCUMENT | changes).encode())
+    status, problem = refused(shared_client, shared_database, json.dumps(service.DOCUMENT | changes).encode())
     pointer, rule, value = entry(problem)
     assert 422 == status
     assert expected[:2] == (pointer, rule)
@@ -126,36 +105,38 @@ NUMBERS = {"NaN": "NaN", "Infinity": "Infinity", "-Infinity": "-Infinity", "1e40
 
 @pytest.mark.parametrize(("literal", "shown"), NUMBERS.items())
 def test_a_number_that_json_does_not_have_is_refused_at_its_field(
-    client: TestClient, database: Database, literal: str, shown: str
+    shared_client: TestClient, shared_database: Database, literal: str, shown: str
 ) -> None:
     body = json.dumps(service.DOCUMENT | {"end_lr": 12345}).replace("12345", literal).encode()
-    status, problem = refused(client, database, body)
+    status, problem = refused(shared_client, shared_database, body)
     assert (422, ("/end_lr", "finite_number", shown)) == (status, entry(problem))
 
 
 def test_a_number_that_json_does_not_have_is_refused_where_any_value_is_allowed(
-    client: TestClient, database: Database
+    shared_client: TestClient, shared_database: Database
 ) -> None:
     body = json.dumps(service.DOCUMENT | {"model": {"name": "digits_mlp", "params": {"a": [12345]}}}).encode()
-    status, problem = refused(client, database, body.replace(b"12345", b"NaN"))
+    status, problem = refused(shared_client, shared_database, body.replace(b"12345", b"NaN"))
     assert (422, ("/model/params/a/0", "finite_number", "NaN")) == (status, entry(problem))
 
 
-def test_all_errors_of_a_document_come_together(client: TestClient, database: Database) -> None:
+def test_all_errors_of_a_document_come_together(shared_client: TestClient, shared_database: Database) -> None:
     document = service.DOCUMENT | {"steps": 1, "start_lr": -1, "rule": "no", "optimizer": {"kind": "sgd", "x": 1}}
-    _, problem = refused(client, database, json.dumps(document).encode())
+    _, problem = refused(shared_client, shared_database, json.dumps(document).encode())
     assert ["/optimizer/x", "/start_lr", "/steps", "/rule"] == [error["pointer"] for error in problem["errors"]]
 
 
-def test_a_document_over_the_limit_is_too_large(client: TestClient, database: Database) -> None:
+def test_a_document_over_the_limit_is_too_large(shared_client: TestClient, shared_database: Database) -> None:
     body = json.dumps(service.DOCUMENT | {"labels": {"a": "x" * 1_000_000}}).encode()
-    status, problem = refused(client, database, body)
+    status, problem = refused(shared_client, shared_database, body)
     assert (413, ("", "too_large", len(body))) == (status, entry(problem))
     assert "LRSEARCH_MAX_DOCUMENT_BYTES" in problem["errors"][0]["action"]
 
 
-def test_a_document_over_the_limit_is_too_large_when_it_comes_in_chunks_of_unknown_length(client: TestClient) -> None:
-    response = client.post("/v1/jobs", content=(b" " * 100_000 for _ in range(11)), headers=JSON)
+def test_a_document_over_the_limit_is_too_large_when_it_comes_in_chunks_of_unknown_length(
+    shared_client: TestClient,
+) -> None:
+    response = shared_client.post("/v1/jobs", content=(b" " * 100_000 for _ in range(11)), headers=JSON)
     assert 413 == response.status_code
 
 
@@ -174,24 +155,24 @@ BROKEN: dict[str, tuple[bytes, str, Any, str]] = {
 
 @pytest.mark.parametrize("case", BROKEN.values(), ids=BROKEN)
 def test_a_body_that_is_not_json_says_where_it_breaks(
-    client: TestClient, database: Database, case: tuple[bytes, str, Any, str]
+    shared_client: TestClient, shared_database: Database, case: tuple[bytes, str, Any, str]
 ) -> None:
     body, rule, value, message = case
-    status, problem = refused(client, database, body)
+    status, problem = refused(shared_client, shared_database, body)
     assert (400, "", rule) == (status, *entry(problem)[:2])
     assert value is ... or value == problem["errors"][0]["value"]
     assert message in problem["errors"][0]["message"]
 
 
 @pytest.mark.parametrize("body", [b"[]", b"1", b'"text"', b"null", b"true"])
-def test_json_that_is_no_object_is_refused(client: TestClient, database: Database, body: bytes) -> None:
-    status, problem = refused(client, database, body)
+def test_json_that_is_no_object_is_refused(shared_client: TestClient, shared_database: Database, body: bytes) -> None:
+    status, problem = refused(shared_client, shared_database, body)
     assert (422, ("", "model_attributes_type", json.loads(body))) == (status, entry(problem))
 
 
-def test_a_field_that_comes_twice_is_refused(client: TestClient, database: Database) -> None:
+def test_a_field_that_comes_twice_is_refused(shared_client: TestClient, shared_database: Database) -> None:
     body = json.dumps(service.DOCUMENT).encode().replace(b'"repeats": 2', b'"repeats": 2, "repeats": 3')
-    status, problem = refused(client, database, body)
+    status, problem = refused(shared_client, shared_database, body)
     assert (422, ("/repeats", "repeated_field", 3)) == (status, entry(problem))
 
 
@@ -204,27 +185,29 @@ TEXTS = {
 
 @pytest.mark.parametrize(("text", "rule", "shown"), [(text, *rest) for text, rest in TEXTS.items()])
 def test_text_that_no_database_stores_is_refused_and_shown_escaped(
-    client: TestClient, database: Database, text: str, rule: str, shown: str
+    shared_client: TestClient, shared_database: Database, text: str, rule: str, shown: str
 ) -> None:
     body = json.dumps(service.DOCUMENT | {"labels": {"a": "TEXT"}}).replace("TEXT", text).encode()
-    status, problem = refused(client, database, body)
+    status, problem = refused(shared_client, shared_database, body)
     assert (422, ("/labels/a", rule, shown)) == (status, entry(problem))
 
 
-def test_broken_text_in_a_name_is_refused(client: TestClient, database: Database) -> None:
+def test_broken_text_in_a_name_is_refused(shared_client: TestClient, shared_database: Database) -> None:
     body = json.dumps(service.DOCUMENT | {"labels": {"NAME": "x"}}).replace("NAME", r"\ud83d").encode()
-    status, problem = refused(client, database, body)
+    status, problem = refused(shared_client, shared_database, body)
     assert (422, "/labels", "lone_surrogate") == (status, *entry(problem)[:2])
 
 
-def test_an_emoji_is_text_like_any_other(client: TestClient) -> None:
-    response = client.post("/v1/jobs", json=service.DOCUMENT | {"labels": {"mood": "\U0001f600"}})
+def test_an_emoji_is_text_like_any_other(shared_client: TestClient) -> None:
+    response = shared_client.post("/v1/jobs", json=service.DOCUMENT | {"labels": {"mood": "\U0001f600"}})
     assert {"mood": "\U0001f600"} == response.json()["labels"]
 
 
 @pytest.mark.parametrize("sent", ["text/plain", "application/x-www-form-urlencoded", "", "application/jsonp"])
-def test_a_wrong_content_type_is_refused(client: TestClient, database: Database, sent: str) -> None:
-    status, problem = refused(client, database, json.dumps(service.DOCUMENT).encode(), {"content-type": sent})
+def test_a_wrong_content_type_is_refused(shared_client: TestClient, shared_database: Database, sent: str) -> None:
+    status, problem = refused(
+        shared_client, shared_database, json.dumps(service.DOCUMENT).encode(), {"content-type": sent}
+    )
     assert (415, ("/content-type", "unsupported_media_type", sent)) == (status, entry(problem))
     assert "application/json" in problem["errors"][0]["action"]
 
@@ -232,21 +215,25 @@ def test_a_wrong_content_type_is_refused(client: TestClient, database: Database,
 @pytest.mark.parametrize(
     "sent", ["application/json; charset=utf-8", "APPLICATION/JSON", "application/merge-patch+json"]
 )
-def test_every_way_to_say_json_is_accepted(client: TestClient, sent: str) -> None:
-    response = client.post("/v1/jobs", content=json.dumps(service.DOCUMENT).encode(), headers={"content-type": sent})
+def test_every_way_to_say_json_is_accepted(shared_client: TestClient, sent: str) -> None:
+    response = shared_client.post(
+        "/v1/jobs", content=json.dumps(service.DOCUMENT).encode(), headers={"content-type": sent}
+    )
     assert 202 == response.status_code
 
 
-def test_a_huge_value_is_cut_before_it_is_shown(client: TestClient, database: Database) -> None:
-    _, problem = refused(client, database, json.dumps(service.DOCUMENT | {"ramp": "x" * 900_000}).encode())
+def test_a_huge_value_is_cut_before_it_is_shown(shared_client: TestClient, shared_database: Database) -> None:
+    _, problem = refused(
+        shared_client, shared_database, json.dumps(service.DOCUMENT | {"ramp": "x" * 900_000}).encode()
+    )
     assert len(problem["errors"][0]["value"]) < 300
 
 
 def test_of_very_many_errors_the_first_hundred_are_shown_and_the_rest_counted(
-    client: TestClient, database: Database
+    shared_client: TestClient, shared_database: Database
 ) -> None:
     unknown = {f"field{number}": 1 for number in range(5_000)}
-    _, problem = refused(client, database, json.dumps(service.DOCUMENT | unknown).encode())
+    _, problem = refused(shared_client, shared_database, json.dumps(service.DOCUMENT | unknown).encode())
     assert (100, 4_900) == (len(problem["errors"]), problem["errors_left_out"])
 
 
@@ -269,11 +256,11 @@ CALLS = (
 @pytest.mark.parametrize("job_id", UNKNOWN)
 @pytest.mark.parametrize(("method", "path"), CALLS)
 def test_an_unknown_job_is_not_found(
-    client: TestClient, database: Database, method: str, path: str, job_id: str
+    shared_client: TestClient, shared_database: Database, method: str, path: str, job_id: str
 ) -> None:
-    before = service.stored(database)
-    response = client.request(method, f"/v1/jobs/{job_id}{path}")
-    assert before == service.stored(database)
+    before = service.stored(shared_database)
+    response = shared_client.request(method, f"/v1/jobs/{job_id}{path}")
+    assert before == service.stored(shared_database)
     assert 404 == response.status_code
     error = response.json()["errors"][0]
     assert "not_found" == error["rule"]
@@ -281,31 +268,33 @@ def test_an_unknown_job_is_not_found(
     assert error["action"]
 
 
-def test_an_unknown_trial_is_not_found(client: TestClient) -> None:
-    job_id = service.submit(client)
-    response = client.get(f"/v1/jobs/{job_id}/trials/7")
+def test_an_unknown_trial_is_not_found(shared_client: TestClient) -> None:
+    job_id = service.submit(shared_client)
+    response = shared_client.get(f"/v1/jobs/{job_id}/trials/7")
     error = response.json()["errors"][0]
     assert (404, "/number", "7") == (response.status_code, error["pointer"], str(error["value"]))
 
 
 def test_a_data_set_that_is_not_on_the_machine_is_refused_where_downloads_are_forbidden(
-    client: TestClient, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    shared_client: TestClient, shared_database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LRSEARCH_DOWNLOADS", "never")
     monkeypatch.setenv("LRSEARCH_DATA_DIR", str(tmp_path / "empty"))
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "empty"))
     document = service.DOCUMENT | {"model": {"name": "cifar_cnn"}, "data": {"name": "cifar10"}}
-    status, problem = refused(client, database, json.dumps(document).encode())
+    status, problem = refused(shared_client, shared_database, json.dumps(document).encode())
     assert (422, ("/data/name", "data_unavailable", "cifar10")) == (status, entry(problem))
     assert "LRSEARCH_DOWNLOADS" in problem["errors"][0]["action"]
 
 
-def test_a_finished_job_cannot_be_cancelled(client: TestClient, app: FastAPI, database: Database) -> None:
-    job_id = service.submit(client)
-    service.succeed(app.state.database, job_id)
-    before = service.stored(database)
-    response = client.post(f"/v1/jobs/{job_id}/cancel")
-    assert before == service.stored(database)
+def test_a_finished_job_cannot_be_cancelled(
+    shared_client: TestClient, shared_app: FastAPI, shared_database: Database
+) -> None:
+    job_id = service.submit(shared_client)
+    service.succeed(shared_app.state.database, job_id)
+    before = service.stored(shared_database)
+    response = shared_client.post(f"/v1/jobs/{job_id}/cancel")
+    assert before == service.stored(shared_database)
     error = response.json()["errors"][0]
     assert (409, "/status", "conflict", "succeeded") == (
         response.status_code,
@@ -330,8 +319,8 @@ PARAMETERS = {
 
 
 @pytest.mark.parametrize(("query", "expected"), PARAMETERS.items())
-def test_a_bad_parameter_is_named(client: TestClient, query: str, expected: tuple[str, str, str]) -> None:
-    response = client.get(f"/v1/jobs?{query}")
+def test_a_bad_parameter_is_named(shared_client: TestClient, query: str, expected: tuple[str, str, str]) -> None:
+    response = shared_client.get(f"/v1/jobs?{query}")
     (error,) = response.json()["errors"]
     assert (422, "query", *expected) == (
         response.status_code,
@@ -343,8 +332,8 @@ def test_a_bad_parameter_is_named(client: TestClient, query: str, expected: tupl
     assert error["action"]
 
 
-def test_an_unknown_address_and_a_wrong_method_are_problems_too(client: TestClient) -> None:
-    assert "not_found" == client.get("/v2/jobs").json()["code"]
-    response = client.put("/v1/jobs")
+def test_an_unknown_address_and_a_wrong_method_are_problems_too(shared_client: TestClient) -> None:
+    assert "not_found" == shared_client.get("/v2/jobs").json()["code"]
+    response = shared_client.put("/v1/jobs")
     assert (405, "method_not_allowed") == (response.status_code, response.json()["code"])
     assert "GET" in response.headers["allow"] or "POST" in response.headers["allow"]

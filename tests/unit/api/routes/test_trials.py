@@ -6,44 +6,26 @@ import csv
 import dataclasses
 import io
 import math
-from collections.abc import Iterator
 
 import numpy as np
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from api.main import create_app
 from lrsearch import jobs
 from lrsearch.experiments.base import TrialRecord
-from lrsearch.settings import Settings
 from lrsearch.status import TrialStatus
 from lrsearch.training.trainer import StopReason
 from tests.unit.api import service
-from tests.unit.api.conftest import MakeDatabase
 
 LOSSES = [2.5, 1.0, math.inf, -math.inf, math.nan]
 
 
 @pytest.fixture(scope="module")
-def app(tmp_path_factory: pytest.TempPathFactory, make_database: MakeDatabase) -> Iterator[FastAPI]:
-    home = tmp_path_factory.mktemp("home")
-    app = create_app(Settings(home=home).model_copy(update={"database_url": make_database(home)}))
-    yield app
-    app.state.database.dispose()
-
-
-@pytest.fixture(scope="module")
-def client(app: FastAPI) -> Iterator[TestClient]:
-    with service.client_of(app) as client:
-        yield client
-
-
-@pytest.fixture(scope="module")
-def job_id(app: FastAPI, client: TestClient) -> str:
+def job_id(shared_app: FastAPI, shared_client: TestClient) -> str:
     """A finished job with a trial that went bad in every way."""
-    database = app.state.database
-    job_id = service.submit(client)
+    database = shared_app.state.database
+    job_id = service.submit(shared_client)
     held = service.claim(database, job_id)
     service.train(database, dataclasses.replace(held, trials=[0]))
     record = TrialRecord(
@@ -65,83 +47,85 @@ def job_id(app: FastAPI, client: TestClient) -> str:
     return job_id
 
 
-def test_trials_are_listed_by_number_with_non_finite_metrics_as_null(client: TestClient, job_id: str) -> None:
-    trials = client.get(f"/v1/jobs/{job_id}/trials").json()["items"]
+def test_trials_are_listed_by_number_with_non_finite_metrics_as_null(shared_client: TestClient, job_id: str) -> None:
+    trials = shared_client.get(f"/v1/jobs/{job_id}/trials").json()["items"]
     assert [0, 1] == [trial["number"] for trial in trials]
     assert {"test_loss": None, "test_accuracy": 0.25} == trials[1]["metrics"]
     assert ("diverged", "non_finite", 4) == tuple(trials[1][name] for name in ("status", "stop_reason", "stopped_at"))
 
 
-def test_a_single_trial_is_the_one_in_the_list(client: TestClient, job_id: str) -> None:
-    trials = client.get(f"/v1/jobs/{job_id}/trials").json()["items"]
-    assert trials == [client.get(trial["links"]["self"]).json() for trial in trials]
+def test_a_single_trial_is_the_one_in_the_list(shared_client: TestClient, job_id: str) -> None:
+    trials = shared_client.get(f"/v1/jobs/{job_id}/trials").json()["items"]
+    assert trials == [shared_client.get(trial["links"]["self"]).json() for trial in trials]
 
 
-def test_non_finite_losses_are_null_in_json(client: TestClient, job_id: str) -> None:
-    curve = client.get(f"/v1/jobs/{job_id}/trials/1/curve").json()
+def test_non_finite_losses_are_null_in_json(shared_client: TestClient, job_id: str) -> None:
+    curve = shared_client.get(f"/v1/jobs/{job_id}/trials/1/curve").json()
     assert [2.5, 1.0, None, None, None] == curve["losses"]
     assert [0.1, 0.2, 0.3, 0.4, 0.5] == curve["lrs"]
     assert {"accuracy": [0.5, None]} == curve["history"]
 
 
 @pytest.mark.parametrize(("query", "accept"), [("?format=csv", "*/*"), ("", "text/csv"), ("", "text/csv, */*;q=0.1")])
-def test_non_finite_losses_are_nan_and_inf_in_csv(client: TestClient, job_id: str, query: str, accept: str) -> None:
-    response = client.get(f"/v1/jobs/{job_id}/trials/1/curve{query}", headers={"accept": accept})
+def test_non_finite_losses_are_nan_and_inf_in_csv(
+    shared_client: TestClient, job_id: str, query: str, accept: str
+) -> None:
+    response = shared_client.get(f"/v1/jobs/{job_id}/trials/1/curve{query}", headers={"accept": accept})
     assert "text/csv; charset=utf-8" == response.headers["content-type"]
     rows = list(csv.DictReader(io.StringIO(response.text)))
     assert ["2.5", "1.0", "inf", "-inf", "nan"] == [row["loss"] for row in rows]
     assert ["0", "1", "2", "3", "4"] == [row["step"] for row in rows]
 
 
-def test_the_query_wins_over_the_accept_header(client: TestClient, job_id: str) -> None:
-    response = client.get(f"/v1/jobs/{job_id}/trials/1/curve?format=json", headers={"accept": "text/csv"})
+def test_the_query_wins_over_the_accept_header(shared_client: TestClient, job_id: str) -> None:
+    response = shared_client.get(f"/v1/jobs/{job_id}/trials/1/curve?format=json", headers={"accept": "text/csv"})
     assert "application/json" == response.headers["content-type"]
 
 
-def test_csv_carries_every_digit(client: TestClient, job_id: str) -> None:
-    curve = client.get(f"/v1/jobs/{job_id}/trials/0/curve").json()
-    text = client.get(f"/v1/jobs/{job_id}/trials/0/curve?format=csv").text
+def test_csv_carries_every_digit(shared_client: TestClient, job_id: str) -> None:
+    curve = shared_client.get(f"/v1/jobs/{job_id}/trials/0/curve").json()
+    text = shared_client.get(f"/v1/jobs/{job_id}/trials/0/curve?format=csv").text
     assert curve["losses"] == [float(row["loss"]) for row in csv.DictReader(io.StringIO(text))]
 
 
-def test_parquet_carries_the_curve(client: TestClient, job_id: str) -> None:
+def test_parquet_carries_the_curve(shared_client: TestClient, job_id: str) -> None:
     import pyarrow.parquet
 
-    response = client.get(f"/v1/jobs/{job_id}/trials/1/curve?format=parquet")
+    response = shared_client.get(f"/v1/jobs/{job_id}/trials/1/curve?format=parquet")
     table = pyarrow.parquet.read_table(io.BytesIO(response.content)).to_pydict()
     np.testing.assert_array_equal(LOSSES, table["loss"])
     assert "application/vnd.apache.parquet" == response.headers["content-type"]
 
 
-def test_the_table_of_trials_is_csv_too_with_settings_as_json(client: TestClient, job_id: str) -> None:
-    text = client.get(f"/v1/jobs/{job_id}/trials?format=csv").text
+def test_the_table_of_trials_is_csv_too_with_settings_as_json(shared_client: TestClient, job_id: str) -> None:
+    text = shared_client.get(f"/v1/jobs/{job_id}/trials?format=csv").text
     rows = list(csv.DictReader(io.StringIO(text)))
     assert ["0", "1"] == [row["number"] for row in rows]
     assert "nan" == rows[1]["metrics/test_loss"]
     assert '{"lr": 0.5, "note": "=cmd()"}' == rows[1]["setting"]
 
 
-def test_the_table_of_trials_is_parquet_too(client: TestClient, job_id: str) -> None:
+def test_the_table_of_trials_is_parquet_too(shared_client: TestClient, job_id: str) -> None:
     import pyarrow.parquet
 
-    response = client.get(f"/v1/jobs/{job_id}/trials?format=parquet")
+    response = shared_client.get(f"/v1/jobs/{job_id}/trials?format=parquet")
     assert [0, 1] == pyarrow.parquet.read_table(io.BytesIO(response.content)).to_pydict()["number"]
 
 
-def test_an_unknown_format_is_refused(client: TestClient, job_id: str) -> None:
-    response = client.get(f"/v1/jobs/{job_id}/trials/1/curve?format=xlsx")
+def test_an_unknown_format_is_refused(shared_client: TestClient, job_id: str) -> None:
+    response = shared_client.get(f"/v1/jobs/{job_id}/trials/1/curve?format=xlsx")
     assert (422, "/format") == (response.status_code, response.json()["errors"][0]["pointer"])
 
 
-def test_the_result_is_the_stored_one_with_null_for_what_is_not_finite(client: TestClient, job_id: str) -> None:
-    result = client.get(f"/v1/jobs/{job_id}/result").json()
+def test_the_result_is_the_stored_one_with_null_for_what_is_not_finite(shared_client: TestClient, job_id: str) -> None:
+    result = shared_client.get(f"/v1/jobs/{job_id}/result").json()
     assert {"range_test", "consensus"} == {result["kind"], result["suggestion"]["rule"]}
     assert [2.5, 1.0, None, None, None] == result["curves"][1]["losses"]
 
 
-def test_an_unfinished_job_has_no_result_yet(client: TestClient) -> None:
-    job_id = service.submit(client)
-    response = client.get(f"/v1/jobs/{job_id}/result")
+def test_an_unfinished_job_has_no_result_yet(shared_client: TestClient) -> None:
+    job_id = service.submit(shared_client)
+    response = shared_client.get(f"/v1/jobs/{job_id}/result")
     error = response.json()["errors"][0]
     assert (409, "not_finished", "queued", "1") == (
         response.status_code,
@@ -151,13 +135,15 @@ def test_an_unfinished_job_has_no_result_yet(client: TestClient) -> None:
     )
 
 
-def test_a_job_that_ended_without_a_result_says_so(client: TestClient) -> None:
-    job_id = service.submit(client)
-    client.post(f"/v1/jobs/{job_id}/cancel")
-    response = client.get(f"/v1/jobs/{job_id}/result")
+def test_a_job_that_ended_without_a_result_says_so(shared_client: TestClient) -> None:
+    job_id = service.submit(shared_client)
+    shared_client.post(f"/v1/jobs/{job_id}/cancel")
+    response = shared_client.get(f"/v1/jobs/{job_id}/result")
     assert (409, "no_result") == (response.status_code, response.json()["code"])
 
 
-def test_a_number_beyond_every_trial_is_refused_before_the_database_sees_it(client: TestClient, job_id: str) -> None:
-    response = client.get(f"/v1/jobs/{job_id}/trials/{10**30}")
+def test_a_number_beyond_every_trial_is_refused_before_the_database_sees_it(
+    shared_client: TestClient, job_id: str
+) -> None:
+    response = shared_client.get(f"/v1/jobs/{job_id}/trials/{10**30}")
     assert (422, "/number") == (response.status_code, response.json()["errors"][0]["pointer"])
