@@ -24,6 +24,9 @@ DOCUMENT: Final[dict[str, Any]] = {
     "repeats": 3,
     "seed": 0,
     "rule": "consensus",
+    "metric": "loss",
+    "batches_per_lr": 1,
+    "validation_share": 0.2,
     "engine": "auto",
 }
 
@@ -54,7 +57,7 @@ JOB: Final[dict[str, Any]] = {
     "summary": None,
 }
 
-ESTIMATE: Final = {"updates": 300, "trials": 3, "estimated_seconds": None}
+ESTIMATE: Final = {"updates": 300, "trials": 3, "estimated_seconds": 4.5}
 PAGE: Final = {"items": [JOB], "next_page_token": None}
 
 TRIAL: Final[dict[str, Any]] = {
@@ -97,12 +100,14 @@ RESULT: Final[dict[str, Any]] = {
     "verdict": "suggestion",
     "suggestion": SUGGESTION,
     "rules": [RULE],
+    "metric": "loss",
     "curves": [
         {
             "trial": 0,
             "seed": 0,
             "lrs": [0.001, 0.1, 10.0],
             "losses": [2.3, 0.9, None],
+            "values": [2.3, 0.9, None],
             "smoothed": [2.2, 0.95, 0.95],
             "stopped_at": 2,
             "stop_reason": "non_finite",

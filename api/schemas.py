@@ -114,6 +114,8 @@ class Estimate(Read):
     updates: int
     trials: int
     estimated_seconds: float | None
+    """Wall-clock seconds once a worker takes it: `updates` times what an update cost in the newest succeeded jobs of the
+    same kind, model, data, batch size and engine (median); null before the first."""
 
 
 class Trial(Read):
@@ -179,6 +181,9 @@ class ResultCurve(Read):
     seed: int
     lrs: list[float]
     losses: list[float | None]
+    """Mean batch loss at each rate; null where it was not finite."""
+    values: list[float | None]
+    """What the rules read: the losses, 1 - accuracy, or the loss on held-out data, as `metric` says."""
     smoothed: list[float | None]
     stopped_at: int | None
     stop_reason: str
@@ -193,6 +198,8 @@ class RangeTestResult(Read):
     verdict: str
     suggestion: Suggestion
     rules: list[RuleAnswer]
+    metric: str
+    """loss, accuracy or val_loss."""
     curves: list[ResultCurve]
     holds_for: dict[str, Any]
     """Model, data, optimizer and batch size outside of which the rate means little."""

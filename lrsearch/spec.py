@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import difflib
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Final, LiteralString, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
@@ -121,13 +123,15 @@ MESSAGES: Final[Mapping[str, str]] = {
     "model_type": "This must be an object.",
     "model_attributes_type": "This must be an object.",
     "dict_type": "This must be an object.",
+    "union_tag_invalid": "There is no such kind.",
+    "union_tag_not_found": "This field is missing; it says what the object is.",
 }
 """What is wrong, where pydantic's own words speak of Python."""
 
 ACTIONS: Final[Mapping[str, str]] = {
     "missing": "Add the field {name!r}.",
     "extra_forbidden": "Remove {name!r}, or correct its spelling; GET /v1/catalog lists the fields.",
-    "union_tag_invalid": "Use one of {expected_tags}.",
+    "union_tag_invalid": "{guess}Use one of {expected_tags}.",
     "union_tag_not_found": "Add the field {discriminator}; GET /v1/catalog lists its values.",
     "model_type": "Send an object, {{...}}.",
     "model_attributes_type": "Send an object, {{...}}.",
@@ -168,7 +172,19 @@ def action_for(rule: str, context: Mapping[str, Any], location: Sequence[str | i
         location: where the field is; its last part is the name that is shown.
     """
     name = location[-1] if location else "the document"
+    guess = did_you_mean(str(context.get("tag", "")), re.findall(r"'([^']*)'", str(context.get("expected_tags", ""))))
     try:
-        return ACTIONS.get(rule, FALLBACK_ACTION).format_map({"name": name, **context})
+        return ACTIONS.get(rule, FALLBACK_ACTION).format_map({"name": name, "guess": guess, **context})
     except KeyError:
         return FALLBACK_ACTION
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """A question with the known name that is most like `name`, and a space; empty when none is like it.
+
+    Example:
+        >>> did_you_mean("adamm", ["sgd", "adam"])
+        "Did you mean 'adam'? "
+    """
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f"Did you mean {close[0]!r}? " if close else ""

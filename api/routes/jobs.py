@@ -58,17 +58,22 @@ def submit(
     """Store a job and send it to the workers; `validate_only` checks it and answers what it will cost."""
     experiment = checked(body)
     if validate_only:
-        estimate = experiment.estimate()
-        answer = schemas.Estimate(
-            updates=estimate.updates, trials=estimate.trials, estimated_seconds=estimate.estimated_seconds
-        )
-        return json_response(answer)
+        return json_response(_estimate(database, experiment))
     document = stored_form(experiment)
     digest = hashlib.sha256(bodies.canonical(document)).hexdigest()
     submitted = jobs.submit(
         database, experiment, document, idempotency_key=idempotency_key, body_hash=digest if idempotency_key else None
     )
     return accepted(database, enqueue, submitted)
+
+
+def _estimate(database: Database, experiment: Experiment) -> schemas.Estimate:
+    """What the job will cost, by what jobs like it have cost."""
+    estimate = experiment.estimate()
+    seconds = estimate.estimated_seconds
+    if seconds is None and (each := jobs.seconds_per_update(database, stored_form(experiment))) is not None:
+        seconds = round(each * estimate.updates, 1)
+    return schemas.Estimate(updates=estimate.updates, trials=estimate.trials, estimated_seconds=seconds)
 
 
 def checked(body: bytes) -> Experiment:

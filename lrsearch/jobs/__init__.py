@@ -21,7 +21,7 @@ from lrsearch.jobs.attempts import (
 )
 from lrsearch.jobs.care import mark_sent, reap, unused_artifacts
 from lrsearch.jobs.crew import disobedient, worker_seen, workers
-from lrsearch.jobs.reading import events, find, get, trial, trials
+from lrsearch.jobs.reading import events, find, get, seconds_per_update, trial, trials
 from lrsearch.jobs.requests import cancel, delete, submit
 from lrsearch.jobs.views import Claim, EventView, JobView, Orders, Submitted, WorkerView
 
@@ -50,6 +50,7 @@ __all__ = [
     "record_checkpoint",
     "record_many",
     "renew",
+    "seconds_per_update",
     "submit",
     "trial",
     "trials",

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import base64
 import binascii
+import statistics
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any, Final
 
 from lrsearch.db import Database
-from lrsearch.db.repository import job_rows, trial_rows
+from lrsearch.db.repository import job_rows, pack_rows, trial_rows
 from lrsearch.errors import InvalidDocument, NotFound, Problem
 from lrsearch.experiments.base import TrialRecord
 from lrsearch.jobs.views import EventView, JobView, job_views
+
+_ALIKE: Final = ("model", "data", "batch_size", "engine")
+_LOOKED_AT: Final = 200
+_MEDIAN_OF: Final = 20
+# The newest tell of this machine as it is now; among the last 200 of a kind there are enough, or it is a rare one.
 
 
 def get(db: Database, job_id: str, *, with_result: bool = False) -> JobView:
@@ -24,6 +32,27 @@ def get(db: Database, job_id: str, *, with_result: bool = False) -> JobView:
         if job is None:
             raise unknown(job_id)
         return job_views(session, [job], with_result=with_result)[0]
+
+
+def seconds_per_update(db: Database, document: Mapping[str, Any]) -> float | None:
+    """What an update cost lately: the median over the newest succeeded jobs like `document`, in wall-clock seconds.
+
+    Jobs are alike in kind, model, data, batch size and engine. The time is that from the first claim to the end, so
+    compiling, testing and waiting for other packs count; a job much longer than those before it is overestimated.
+
+    Returns:
+        Seconds; None when no such job has succeeded.
+    """
+    with db.session() as session:
+        rows = job_rows.succeeded(session, document["kind"], limit=_LOOKED_AT)
+        alike = [row for row in rows if all(row.document.get(name) == document.get(name) for name in _ALIKE)]
+        done = pack_rows.totals(session, [row.job_id for row in alike])
+    costs = [
+        (row.finished_at - row.started_at).total_seconds() / done[row.job_id][1]
+        for row in alike[:_MEDIAN_OF]
+        if row.finished_at is not None and row.started_at is not None and done[row.job_id][1] > 0
+    ]
+    return statistics.median(costs) if costs else None
 
 
 def unknown(job_id: str) -> NotFound:

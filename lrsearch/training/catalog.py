@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -11,7 +10,7 @@ from pydantic import TypeAdapter
 
 from lrsearch.errors import InvalidDocument, Problem
 from lrsearch.settings import Settings
-from lrsearch.spec import validate
+from lrsearch.spec import did_you_mean, validate
 from lrsearch.training import plugins
 from lrsearch.training.optimizer_table import OPTIMIZERS, OptimizerRow
 from lrsearch.training.plan import DataSpec, ModelSpec
@@ -87,8 +86,7 @@ def check(model: ModelSpec, data: DataSpec, *, settings: Settings | None = None)
 
 def _unknown(pointer: str, noun: str, name: str, known: Iterable[str]) -> Problem:
     names = sorted(known)
-    close = difflib.get_close_matches(name, names, n=1)
-    guess = f"Did you mean {close[0]!r}? " if close else ""
+    guess = did_you_mean(name, names)
     return Problem(
         pointer, "unknown_name", name, f"There is no {noun} {name!r}.", f"{guess}Use one of {', '.join(names)}."
     )

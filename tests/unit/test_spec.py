@@ -77,6 +77,20 @@ def test_a_problem_points_at_the_field_and_shows_rule_and_value(document: Any, e
     assert problem.action
 
 
+@pytest.mark.parametrize(
+    ("one", "message", "action"),
+    [
+        ({"kind": "squar"}, "There is no such kind.", "Did you mean 'square'? Use one of 'round', 'square'."),
+        ({"kind": "x"}, "There is no such kind.", "Use one of 'round', 'square'."),
+        ({}, "This field is missing; it says what the object is.", "Add the field 'kind'"),
+    ],
+)
+def test_a_wrong_or_missing_kind_is_told_without_pydantics_words(one: Any, message: str, action: str) -> None:
+    (problem,) = problems({"one": one})
+    assert message == problem.message
+    assert problem.action.startswith(action)
+
+
 def test_all_problems_come_together_in_the_order_of_the_fields() -> None:
     found = problems({"one": {"kind": "square", "side": 0}, "low": -1, "extra": 1})
     assert ["/one/side", "/low", "/extra"] == [problem.pointer for problem in found]

@@ -135,6 +135,12 @@ def page(
     return session.execute(statement).scalars().all()
 
 
+def succeeded(session: Session, kind: str, *, limit: int) -> Sequence[Job]:
+    """The newest jobs of a kind that succeeded, without their results."""
+    statement = select(Job).options(defer(Job.result)).where(Job.kind == kind, Job.status == JobStatus.SUCCEEDED)
+    return session.execute(statement.order_by(Job.seq.desc()).limit(limit)).scalars().all()
+
+
 def _aware(time: datetime) -> datetime:
     return time.replace(tzinfo=UTC) if time.tzinfo is None else time
 

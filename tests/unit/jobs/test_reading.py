@@ -5,9 +5,11 @@ from __future__ import annotations
 from datetime import UTC, timedelta
 
 import pytest
+from sqlalchemy import update
 
 from lrsearch import jobs
 from lrsearch.db import Database
+from lrsearch.db.models import Job
 from lrsearch.errors import InvalidDocument, NotFound
 from lrsearch.jobs import WorkerView
 from lrsearch.status import JobStatus
@@ -146,3 +148,19 @@ def test_a_queued_job_says_why_it_waits(db: Database) -> None:
 def test_a_job_that_does_not_wait_gives_no_reason(db: Database) -> None:
     taken = running(db)
     assert jobs.get(db, taken.job_id).waiting_because is None
+
+
+def test_the_cost_of_an_update_is_the_median_of_succeeded_jobs_alike(db: Database) -> None:
+    document = submit(db).job.document
+    assert jobs.seconds_per_update(db, document) is None
+    for seconds in (1, 2, 60):
+        took(db, done(db), seconds)
+    assert pytest.approx(0.2) == jobs.seconds_per_update(db, document)
+    assert jobs.seconds_per_update(db, document | {"batch_size": 8}) is None
+
+
+def took(db: Database, job: jobs.JobView, seconds: int) -> None:
+    assert job.finished_at is not None
+    with db.session() as session:
+        begun = job.finished_at - timedelta(seconds=seconds)
+        session.execute(update(Job).where(Job.job_id == job.job_id).values(started_at=begun))

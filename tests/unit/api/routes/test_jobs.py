@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from typing import Any
 
+import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from sqlalchemy import event
@@ -74,6 +76,22 @@ def test_validate_only_estimates_and_stores_nothing(client: TestClient, database
     response = client.post("/v1/jobs?validate_only=true", json=service.DOCUMENT)
     assert (200, {"updates": 120, "trials": 2, "estimated_seconds": None}) == (response.status_code, response.json())
     assert before == service.stored(database)
+
+
+def test_the_estimate_tells_what_jobs_like_it_have_taken(client: TestClient, database: Database) -> None:
+    service.succeed(database, job_id := service.submit(client))
+    job = jobs.get(database, job_id)
+    assert job.finished_at is not None
+    assert job.started_at is not None
+    took = (job.finished_at - job.started_at).total_seconds()
+
+    def estimated(**changes: Any) -> float | None:
+        document = service.DOCUMENT | changes
+        return client.post("/v1/jobs?validate_only=true", json=document).json()["estimated_seconds"]
+
+    assert pytest.approx(took, abs=0.06) == estimated()
+    assert pytest.approx(10 * took, abs=0.06) == estimated(steps=600)
+    assert estimated(batch_size=16) is None
 
 
 def test_validate_only_makes_all_the_checks(client: TestClient) -> None:
