@@ -4,6 +4,7 @@ import pytest
 import tensorflow as tf
 
 from lrsearch.training.keras.compiled.functional_optimizer import FunctionalOptimizer
+from lrsearch.training.keras.optimizers import OURS
 from lrsearch.training.optimizer_table import OPTIMIZERS
 
 pytestmark = pytest.mark.tensorflow
@@ -21,9 +22,7 @@ def gradients(steps=10):
 
 @pytest.mark.parametrize("row", OPTIMIZERS.values(), ids=lambda row: row.name)
 def test_the_function_makes_the_updates_of_keras_and_leaves_the_variables_alone(row):
-    if row.name == "schedule_free_adamw":
-        pytest.skip("Keras' own differs from its paper on TensorFlow, see schedule_free.py")
-    kind = getattr(keras.optimizers, row.keras_class)
+    kind = OURS.get(row.keras_class) or getattr(keras.optimizers, row.keras_class)
     held, expected = variables(), variables()
     optimizer = kind(learning_rate=0.01, weight_decay=0.5, clipnorm=0.5)
     function = FunctionalOptimizer(kind(learning_rate=0.5, weight_decay=0.5, clipnorm=0.5), held)
@@ -65,3 +64,22 @@ def test_averages_overwrite_the_weights_when_due_as_in_keras():
         optimizer.apply(step, expected)
         weights, slots = function.apply(weights, [tf.constant(g) for g in step], slots, tf.constant(0.1))
         np.testing.assert_allclose(expected[0], weights[0], rtol=1e-6)
+
+
+def test_our_schedule_free_adamw_is_what_keras_means_before_its_variables_alias():
+    """As a function Keras' own update reads the momentum before it changes it, as the paper says."""
+    ours, theirs = (
+        FunctionalOptimizer(kind(learning_rate=0.1, warmup_steps=3), variables())
+        for kind in (OURS["ScheduleFreeAdamW"], keras.optimizers.ScheduleFreeAdamW)
+    )
+    own = [np.asarray(v) for v in variables()]
+    states = [
+        ([tf.constant(w) for w in own], [tf.convert_to_tensor(s) for s in f.first_slots(own)]) for f in (ours, theirs)
+    ]
+    for step in gradients():
+        states = [
+            function.apply(weights, [tf.constant(g) for g in step], slots, tf.constant(0.1))
+            for function, (weights, slots) in zip((ours, theirs), states, strict=True)
+        ]
+    for mine, other in zip(states[0][0], states[1][0], strict=True):
+        np.testing.assert_allclose(mine, other, rtol=1e-5, atol=1e-6)
