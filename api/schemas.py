@@ -314,7 +314,7 @@ class CatalogEntry(Read):
     description: str
     cites: list[str]
     json_schema: dict[str, Any]
-    """JSON Schema of its fields."""
+    """JSON Schema of its fields; empty where it has none."""
     defaults: dict[str, Any]
     facts: dict[str, Any]
     """Shapes, sizes, tasks, default rates, ..."""

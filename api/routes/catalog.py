@@ -28,11 +28,12 @@ router = APIRouter(prefix="/v1/catalog", tags=["service"])
 )
 def catalog() -> schemas.Catalog:
     """Every job kind, rule, schedule, controller, optimizer, model and data set, with schema, defaults and source."""
-    return _catalog()
+    return entries()
 
 
 @cache
-def _catalog() -> schemas.Catalog:
+def entries() -> schemas.Catalog:
+    """The catalog, read once."""
     # installed packages do not change under a running process
     return schemas.Catalog(
         job_kinds=_of_specs(EXPERIMENTS),
@@ -92,7 +93,7 @@ def _of_model(row: tables.ModelRow) -> schemas.CatalogEntry:
         name=row.name,
         description=row.description,
         cites=[row.cites],
-        json_schema=row.params.model_json_schema(),
+        json_schema={} if row.params is Spec else row.params.model_json_schema(),
         defaults=_defaults(row.params),
         facts=_plain(row, leave_out=("name", "cites", "description", "params", "build")) | {"takes": takes},
     )

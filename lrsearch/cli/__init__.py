@@ -9,7 +9,7 @@ from typing import Final
 import typer
 
 from lrsearch.cli import demo, service, talk
-from lrsearch.errors import LrsearchError, Misconfigured, Unavailable
+from lrsearch.errors import InvalidDocument, LrsearchError, Misconfigured, Unavailable
 
 EXIT_CODES: Final = {Misconfigured: 2, Unavailable: 75}
 """Starting again does not help after a 2, and later does after a 75 (EX_TEMPFAIL); every other error is a 1."""
@@ -41,7 +41,16 @@ def main() -> None:
     try:
         app()
     except LrsearchError as error:
-        typer.echo(f"lrsearch: {error}", err=True)
+        typer.echo(f"lrsearch: {_told(error)}", err=True)
         sys.exit(EXIT_CODES.get(type(error), 1))
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def _told(error: LrsearchError) -> str:
+    """What is wrong and what to do about it."""
+    if not isinstance(error, InvalidDocument):
+        return str(error)
+    return "; ".join(
+        f"{one.pointer}{':' * bool(one.pointer)} {one.message} {one.action}".strip() for one in error.problems
+    )

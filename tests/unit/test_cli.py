@@ -71,7 +71,7 @@ def test_a_part_of_the_service_without_a_broker_names_the_setting(tmp_path: Path
 
 
 def test_a_demo_of_a_file_that_is_not_there_names_it() -> None:
-    assert_refused(lrsearch("demo", "no/such/file.json"), 1, "no/such/file.json", "cannot be read")
+    assert_refused(lrsearch("demo", "no/such/file.json"), 1, "lrsearch: no/such/file.json cannot be read", "examples/")
 
 
 @pytest.mark.parametrize(("content", "words"), [("{", "is not JSON"), ("[1]", "holds no JSON object")])

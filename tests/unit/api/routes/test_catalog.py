@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
 from fastapi.testclient import TestClient
 
+from api.routes import catalog as route
 from lrsearch import controllers, schedules, suggestions
 from lrsearch.experiments import EXPERIMENTS
 from lrsearch.training import catalog as tables
+from lrsearch.training import plugins
 
 
 @pytest.fixture
@@ -49,3 +53,42 @@ def test_a_model_names_the_data_it_takes(catalog: dict[str, Any]) -> None:
     (model,) = (model for model in catalog["models"] if model["name"] == "mnist_cnn")
     assert "fashion_mnist" in model["facts"]["takes"]
     assert "digits" not in model["facts"]["takes"]
+
+
+def test_an_optimizer_shows_the_default_rates_of_keras_and_of_its_paper(catalog: dict[str, Any]) -> None:
+    facts = {optimizer["name"]: optimizer["facts"] for optimizer in catalog["optimizers"]}
+    assert 0.001 == facts["adam"]["default_lr"]
+    assert any(fact["paper_lr"] is not None for fact in facts.values())
+
+
+def test_a_model_without_parameters_has_no_schema(catalog: dict[str, Any]) -> None:
+    schemas = {model["name"]: model["json_schema"] for model in catalog["models"]}
+    assert {} == schemas["mnist_cnn"]
+    assert "units" in schemas["tabular_mlp"]["properties"]
+
+
+@pytest.fixture
+def _broken_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """An installed package whose model cannot be imported."""
+    folder = tmp_path / "site" / "broken-1.dist-info"
+    folder.mkdir(parents=True)
+    (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: broken\nVersion: 1\n")
+    (folder / "entry_points.txt").write_text("[lrsearch.models]\nmy_net = no_such_module:MODEL\n")
+    monkeypatch.syspath_prepend(folder.parent)
+    forget()
+    yield
+    forget()
+
+
+def forget() -> None:
+    plugins.forget()
+    route.entries.cache_clear()
+
+
+@pytest.mark.usefixtures("_broken_package")
+def test_a_package_that_cannot_be_used_is_listed_with_the_reason(client: TestClient) -> None:
+    catalog = client.get("/v1/catalog").json()
+    (reason,) = catalog["broken_plugins"]
+    assert "'my_net'" in reason
+    assert "no_such_module" in reason
+    assert set(tables.MODELS) == {model["name"] for model in catalog["models"]}
