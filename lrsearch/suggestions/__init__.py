@@ -11,7 +11,7 @@ import numpy as np
 
 from lrsearch.curves import Curve
 from lrsearch.errors import InvalidDocument, Problem
-from lrsearch.suggestions.base import Suggestion, SuggestionRule, Verdict, nothing
+from lrsearch.suggestions.base import SIGNIFICANT_RANKS, Suggestion, SuggestionRule, Verdict, nothing, ranked, read
 from lrsearch.suggestions.consensus import Consensus
 from lrsearch.suggestions.divergence_over_k import DivergenceOverK
 from lrsearch.suggestions.minimum_over_10 import MinimumOver10
@@ -43,7 +43,8 @@ def suggest(curves: Curve | Sequence[Curve], rule: str = "consensus", optimizer:
     """Read one range test, or several repeats of it, with a rule.
 
     lr, min_lr and max_lr are medians in log lr over the repeats that gave a suggestion; `interval` is the range of the
-    repeats' own suggestions, None with fewer than two. The verdict is the one most repeats gave (a tie goes to
+    repeats' own suggestions, None with fewer than two, which `consensus` cuts to where the regret benchmark found good
+    rates. Repeats that are each lost in noise are read once more together by `consensus`. The verdict is the one most repeats gave (a tie goes to
     `suggestion`, then to the first seen); without a majority for `suggestion` there is no rate.
 
     Args:
@@ -62,13 +63,39 @@ def suggest(curves: Curve | Sequence[Curve], rule: str = "consensus", optimizer:
         >>> suggest(Curve(ramp_rates(1e-7, 10.0, 100), [2.3] * 100)).verdict.value
         'flat'
     """
-    reader = _rule(rule, optimizer)
-    answers = [reader.read(curve) for curve in ([curves] if isinstance(curves, Curve) else curves)]
+    return advise([curves] if isinstance(curves, Curve) else curves, _rule(rule, optimizer))
+
+
+def advise(curves: Sequence[Curve], rule: SuggestionRule) -> Suggestion:
+    """Read the repeats of one range test with any rule, its constants set as you like; see `suggest`."""
+    answers = [rule.read(curve) for curve in curves]
     if not answers:
         return nothing(
             Verdict.TOO_FEW_POINTS, "There is no curve to read: run the range test with at least one repeat."
         )
-    return answers[0] if len(answers) == 1 else _combined(answers)
+    if len(answers) == 1:
+        return answers[0]
+    together = _combined(answers)
+    return _pooled(curves, rule, together) if together.verdict is Verdict.FLAT else _narrowed(together, rule)
+
+
+def _narrowed(answer: Suggestion, rule: SuggestionRule) -> Suggestion:
+    """The interval cut to where the rule's rates are known to be good."""
+    if answer.lr is None or answer.interval is None:
+        return answer
+    step = 10.0 ** min(rule.certain, 300.0)
+    low, high = max(answer.interval[0], answer.lr / step), min(answer.interval[1], answer.lr * step)
+    return replace(answer, interval=(low, high), level=rule.level)
+
+
+def _pooled(curves: Sequence[Curve], rule: SuggestionRule, apart: Suggestion) -> Suggestion:
+    """What the repeats say together, when each of them alone is lost in its noise."""
+    curve = ranked(curves) if rule.reads_ranks else None
+    reading = apart if curve is None else read(curve, SIGNIFICANT_RANKS)
+    if isinstance(reading, Suggestion):
+        return apart
+    answer = rule.choose(reading)
+    return replace(answer, why=f"The repeats fall only when read together, by ranks. {answer.why}")
 
 
 def _rule(rule: str, optimizer: str | None) -> SuggestionRule:

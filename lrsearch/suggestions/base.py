@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar, Final, Literal
@@ -10,7 +12,7 @@ from typing import ClassVar, Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from lrsearch.curves import ROUNDING, WIDTHS, Curve, Ended, Floats, Smoothed, smoothings, usable
+from lrsearch.curves import ROUNDING, WIDTHS, Curve, Ended, Floats, Smoothed, noise_level, smoothings, usable
 
 
 class Verdict(StrEnum):
@@ -33,7 +35,9 @@ class Suggestion:
         min_lr, max_lr: bounds for a cyclical schedule, or None where the rule has none.
         verdict: the typed outcome.
         why: one sentence: the reason, and for every other verdict what to try next.
-        interval: (low, high) of the suggested rate over the repeats, or None with fewer than two suggestions.
+        interval: (low, high) of the suggested rate over the repeats, or None with fewer than two suggestions; a rule may
+            narrow it to where the regret benchmark found good rates.
+        level: share of the benchmark's answers in whose interval every rate had a regret under 0.05, or None.
     """
 
     lr: float | None
@@ -42,6 +46,7 @@ class Suggestion:
     verdict: Verdict
     why: str
     interval: tuple[float, float] | None = None
+    level: float | None = None
 
 
 MIN_POINTS: Final = 8
@@ -51,6 +56,11 @@ SIGNIFICANT: Final = (20.0, 6.0, 6.0, 6.0)
 
 6 is calibrated on pure noise (benchmarks/bias.py). Only a clear fall is read with the narrowest kernel, which moves its
 edges least.
+"""
+SIGNIFICANT_RANKS: Final = (math.inf, 6.0, 5.0, 4.8)
+"""The same for the mean ranks of several repeats, whose noise has no outliers (see `ranked`).
+
+Repeats that are each lost in noise leave some: the narrowest kernel found falls in them, but misplaced them.
 """
 
 
@@ -94,6 +104,24 @@ class Reading:
         part = slice(self.bottom, None if self.top == 0 else self.top - 1, -1)
         return crossing(self.x[part], -self.y[part], -float(self.y[self.bottom] + share * self.drop))
 
+    @property
+    def plateau(self) -> float:
+        """The level the loss falls from: its median over the lower half, in log lr, of the rates before half the fall.
+
+        The greatest loss is where noise was greatest; the median is not moved by it.
+        """
+        middle = 0.5 * (float(self.x[0]) + self.falls_to(0.5))
+        return float(np.median(self.y[: max(1, int(np.searchsorted(self.x, middle, "right")))]))
+
+    def starts(self, share: float) -> float:
+        """log10 lr where the loss, before the minimum, last has `share` of the fall from the plateau behind it."""
+        level = self.plateau - share * (self.plateau - float(self.y[self.bottom]))
+        return crossing(self.x[self.bottom :: -1], -self.y[self.bottom :: -1], -level)
+
+    def returns(self) -> float:
+        """log10 lr where the loss, after the minimum, is back at the plateau; the last rate if it never is."""
+        return crossing(self.x[self.bottom :], -self.y[self.bottom :], -self.plateau)
+
 
 def crossing(x: Floats, y: Floats, level: float) -> float:
     """Where a curve that starts at or above a level first reaches it, by linear interpolation; its end if never."""
@@ -112,6 +140,12 @@ class SuggestionRule(ABC):
 
     kind: ClassVar[str]
     cites: ClassVar[tuple[str, ...]] = ()
+    reads_ranks: ClassVar[bool] = False
+    """Whether repeats that are flat one by one are read once more together, as ranks: see `ranked`."""
+    certain: ClassVar[float] = math.inf
+    """Greatest distance of an end of the interval from the suggestion, decades."""
+    level: ClassVar[float | None] = None
+    """Share of the regret benchmark's answers in whose interval every rate was good; None when it is not known."""
 
     def read(self, curve: Curve) -> Suggestion:
         """Answer for one curve. Never raises on a curve."""
@@ -134,10 +168,10 @@ def rate(log_lr: float, why: str, bounds: tuple[float, float] | None = None) -> 
     return Suggestion(10.0**log_lr, low, high, Verdict.SUGGESTION, why)
 
 
-def read(curve: Curve) -> Reading | Suggestion:
-    """Smooth a curve and find the fall of its loss, or say why there is none to read."""
+def read(curve: Curve, significant: Sequence[float] = SIGNIFICANT) -> Reading | Suggestion:
+    """Smooth a curve and find the fall of its loss, or say why there is none to read; `significant` by kernel width."""
     seen: list[Smoothed] = []
-    for smoothed, deviations in zip(smoothings(*usable(curve), WIDTHS), SIGNIFICANT, strict=True):
+    for smoothed, deviations in zip(smoothings(*usable(curve), WIDTHS), significant, strict=True):
         if len(smoothed.x) < MIN_POINTS:
             return _too_short(curve, len(smoothed.x))
         reading = _before_divergence(curve, smoothed)
@@ -145,6 +179,32 @@ def read(curve: Curve) -> Reading | Suggestion:
             return _still_falling(reading) if _is_open(reading) else reading
         seen.append(smoothed)
     return _no_fall(curve, seen[1])
+
+
+def ranked(curves: Sequence[Curve]) -> Curve | None:
+    """Repeats of one ramp as one curve of mean ranks: what several noisy repeats say together, deaf to outliers.
+
+    rank_i = place of loss i among the n losses of its repeat / n, ties share their mean place, rates a repeat did not
+    reach share the last places; the mean over the repeats. None when the rates are not those of one ramp, or when a
+    repeat is without noise and so has said already that its loss does not move.
+
+    Source: Kruskal & Wallis 1952, Use of ranks in one-criterion variance analysis.
+    """
+    lrs = max(curves, key=len).lrs
+    if not all(np.array_equal(lrs[: len(curve)], curve.lrs) and noise_level(usable(curve)[1]) > 0 for curve in curves):
+        return None
+    return Curve(lrs, np.mean([_ranks(curve.losses, len(lrs)) for curve in curves], axis=0))
+
+
+def _ranks(losses: Floats, length: int) -> Floats:
+    """Mean places of the losses, filled up to a length, as shares of it."""
+    ended = np.logical_or.accumulate(~np.isfinite(losses))
+    filled = np.concatenate([np.where(ended, np.inf, losses), np.full(length - len(losses), np.inf)])
+    below, not_above = (
+        np.searchsorted(np.sort(filled), filled, "left"),
+        np.searchsorted(np.sort(filled), filled, "right"),
+    )
+    return 0.5 * (below + not_above + 1.0) / length
 
 
 def _too_short(curve: Curve, points: int) -> Suggestion:

@@ -8,6 +8,7 @@ import pytest
 from lrsearch.curves import Curve, ramp_rates
 from lrsearch.suggestions import suggest
 from lrsearch.suggestions.base import Verdict
+from lrsearch.suggestions.consensus import Consensus
 from lrsearch.suggestions.divergence_over_k import DivergenceOverK
 from lrsearch.suggestions.minimum_over_10 import MinimumOver10
 from lrsearch.suggestions.valley import Valley
@@ -161,3 +162,40 @@ def test_slide_stops_on_the_left_flank_of_the_descent(centre):
 @pytest.mark.parametrize("rule", ["steepest", "valley", "minimum_over_10", "window"])
 def test_losses_below_zero_are_read_like_any_other(rule):
     assert pytest.approx(log_lr(rule, sigmoid()), abs=1e-6) == log_lr(rule, sigmoid() - 1e3)
+
+
+def test_consensus_lies_between_the_start_of_the_fall_and_the_return_to_the_plateau():
+    # A fifth of the fall is made at 10^-3.4, the plateau reached again at 10^2 by the last slope: the ramp ends before.
+    lrs = ramp_rates(1e-7, 1e3, 126)
+    losses = np.interp(np.log10(lrs), [-7.0, -4.0, -1.0, 3.0], [2.0, 2.0, 0.0, 8.0 / 3.0])
+    answer = suggest(Curve(lrs, losses), "consensus")
+    assert pytest.approx(-3.4 + 0.35 * (2.0 + 3.4), abs=0.1) == math.log10(answer.lr)
+    assert pytest.approx(math.sqrt(10.0)) == answer.max_lr / answer.min_lr
+
+
+def test_consensus_can_answer_with_another_place_between_the_two():
+    lrs = ramp_rates(1e-7, 1e3, 126)
+    losses = np.interp(np.log10(lrs), [-7.0, -4.0, -1.0, 3.0], [2.0, 2.0, 0.0, 8.0 / 3.0])
+    low, high = (Consensus(share=share).read(Curve(lrs, losses)).lr for share in (0.0, 1.0))
+    assert pytest.approx([-3.4, 2.0], abs=0.1) == np.log10([low, high]).tolist()
+
+
+def test_consensus_takes_the_last_finite_rate_when_nan_follows_the_fall():
+    losses = np.where(X > -0.5, np.nan, slope_down())
+    high = Consensus(share=1.0).read(Curve(LRS, losses)).lr
+    assert pytest.approx(float(X[X <= -0.5][-1])) == math.log10(high)
+
+
+def test_consensus_reaches_two_decades_beyond_the_fall_when_nothing_diverges():
+    # 19/20 of the fall are made ln(19)/4 decades after the centre.
+    lrs = ramp_rates(1e-7, 1e4, 138)
+    high = Consensus(share=1.0).read(Curve(lrs, sigmoid(np.log10(lrs), -4.0))).lr
+    assert pytest.approx(-4.0 + math.log(19.0) / 4.0 + 2.0, abs=0.15) == math.log10(high)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_one_lucky_batch_on_the_plateau_does_not_move_consensus(seed):
+    losses = sigmoid() + 50.0 * np.maximum(X + 0.5, 0.0) ** 2 + 0.05 * np.random.default_rng(seed).standard_normal(100)
+    lucky = losses.copy()
+    lucky[20:23] += 0.4
+    assert pytest.approx(log_lr("consensus", losses), abs=0.15) == log_lr("consensus", lucky)

@@ -11,6 +11,7 @@ from lrsearch.curves import Curve, ramp_rates
 from lrsearch.errors import InvalidDocument
 from lrsearch.suggestions import RULES, suggest
 from lrsearch.suggestions.base import Verdict
+from lrsearch.suggestions.consensus import Consensus
 
 LRS = ramp_rates(1e-7, 10.0, 100)
 X = np.log10(LRS)
@@ -186,8 +187,8 @@ def test_one_curve_and_a_list_of_it_give_the_same_answer_without_an_interval():
 
 def test_repeats_give_their_median_in_log_lr_and_their_range():
     curves = [noisy(seed, 0.0, centre=centre) for seed, centre in enumerate((-3.0, -2.5, -2.0))]
-    alone = [suggest(curve) for curve in curves]
-    together = suggest(curves)
+    alone = [suggest(curve, "valley") for curve in curves]
+    together = suggest(curves, "valley")
     assert pytest.approx(alone[1].lr) == together.lr
     assert (alone[0].lr, alone[2].lr) == together.interval
     assert pytest.approx((alone[1].min_lr, alone[1].max_lr)) == (together.min_lr, together.max_lr)
@@ -228,7 +229,48 @@ def test_an_unknown_rule_is_refused_with_the_rules_there_are():
     )
 
 
-@pytest.mark.parametrize("optimizer", [None, "adam", "sgd"])
-def test_consensus_takes_the_optimizer_and_reads_as_valley_until_evidence_says_otherwise(optimizer):
+@pytest.mark.parametrize("optimizer", [None, "adam", "sgd", "adadelta"])
+def test_consensus_takes_the_optimizer_and_says_the_same_for_all(optimizer):
     curves = [noisy(seed) for seed in range(3)]
-    assert suggest(curves, "valley").lr == suggest(curves, "consensus", optimizer).lr
+    assert suggest(curves) == suggest(curves, "consensus", optimizer)
+
+
+def test_the_interval_of_consensus_is_cut_to_where_the_benchmark_found_good_rates():
+    curves = [noisy(seed, 0.0, centre=centre) for seed, centre in enumerate((-3.0, -2.5, -2.0))]
+    together = suggest(curves)
+    low, high = together.interval
+    assert (True, True) == (low < together.lr < high, high / low < 1.3)
+    assert together.level == Consensus.level
+    assert (None, None) == (suggest(curves, "valley").level, suggest(curves[0]).level)
+
+
+def test_repeats_that_agree_have_an_interval_narrower_than_that():
+    curves = [noisy(seed, 0.0, centre=centre) for seed, centre in enumerate((-2.501, -2.5, -2.499))]
+    low, high = suggest(curves).interval
+    assert 1.0 < high / low < 1.02
+
+
+def faint(seed, draw):
+    """A fall of one and a half deviations of the noise, a wall behind it."""
+    return Curve(LRS, 0.75 * cliff(wall=0.0) + draw(np.random.default_rng(seed)))
+
+
+def test_repeats_that_are_each_lost_in_noise_are_read_together():
+    curves = [faint(seed, lambda rng: rng.standard_exponential(100)) for seed in range(3)]
+    assert [Verdict.FLAT] * 3 == [suggest(curve).verdict for curve in curves]
+    together = suggest(curves)
+    assert (Verdict.SUGGESTION, True) == (together.verdict, together.why.startswith("The repeats fall only when"))
+    assert pytest.approx(math.log10(suggest(Curve(LRS, cliff(wall=0.0))).lr), abs=0.6) == math.log10(together.lr)
+
+
+@pytest.mark.parametrize("draw", ["standard_normal", "standard_exponential", "standard_cauchy"])
+def test_repeats_of_pure_noise_stay_flat_when_read_together(draw):
+    rng = np.random.default_rng(7)
+    found = [suggest([Curve(LRS, getattr(rng, draw)(100)) for _ in range(3)]).lr for _ in range(40)]
+    assert 1 >= sum(lr is not None for lr in found)
+
+
+def test_repeats_on_different_rates_are_not_read_together():
+    curves = [faint(seed, lambda rng: rng.standard_exponential(100)) for seed in range(2)]
+    other = Curve(LRS * 1.01, faint(2, lambda rng: rng.standard_exponential(100)).losses)
+    assert Verdict.FLAT is suggest([*curves, other]).verdict

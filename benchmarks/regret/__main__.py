@@ -1,0 +1,56 @@
+"""`python -m benchmarks.regret [--measure | --fit | --figures]`: see the package."""
+
+from __future__ import annotations
+
+import argparse
+
+from benchmarks.regret import store
+
+
+def main() -> None:
+    """Print, measure, fit or draw."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.regret", description=__doc__)
+    parser.add_argument("--measure", action="store_true", help="train everything anew (about an hour on two cores)")
+    parser.add_argument("--fit", action="store_true", help="print the numbers of lrsearch/suggestions/consensus.py")
+    parser.add_argument("--figures", action="store_true", help="draw docs/images/advice_*.png")
+    parser.add_argument("only", nargs="*", help="with --measure: tasks with one of these texts in their names")
+    chosen = parser.parse_args()
+    if chosen.measure:
+        _measure(chosen.only)
+    elif chosen.fit:
+        _fit()
+    elif chosen.figures:
+        from benchmarks.regret.pictures import draw_all
+
+        draw_all(store.load())
+    else:
+        from benchmarks.regret.report import Report
+
+        for part in Report(store.load()).parts():
+            print(part, end="\n\n")
+
+
+def _measure(only: list[str]) -> None:
+    from benchmarks.regret import measure
+
+    measure.measure_all(measure.chosen(only))
+    measure.measure_all_verdicts()
+    measure.measure_all_cycles()
+    measure.measure_all_raised()
+    store.pack()
+
+
+def _fit() -> None:
+    from benchmarks.regret.fit import Fit
+
+    tasks = store.load()
+    fit, everything = Fit(tasks), range(len(tasks))
+    share, start = fit.constants(everything)
+    print(f"share: float = {share}\nstart: float = {start}")
+    print(
+        f"not used, since it improves nothing: shifts by optimizer, decades: {fit.shifts((share, start), everything)}"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,230 @@
+"""Measures the tasks with the compiled, stacking engine; every finished task is kept in build/regret."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import TypeAdapter
+
+from benchmarks.regret import rows
+from benchmarks.regret.tasks import OPTIMIZERS, Family, Task, tasks
+from lrsearch.curves import ramp_rates
+from lrsearch.schedules import OneCycle, Triangular
+from lrsearch.training.plan import AnyOptimizer, BuiltinData, BuiltinModel, Plan, Validation
+from lrsearch.training.trainer import Run, Trainer
+
+Floats = NDArray[np.float64]
+
+FOLDER: Final = Path("build/regret")
+"""Where finished tasks are kept, so that the measurement can be stopped and go on."""
+GRID: Final[Floats] = np.round(np.arange(-5.0, 1.01, 0.25), 2)
+"""log10 of the constant rates."""
+VANISHING: Final = 1e-9
+"""The rate at which nothing is learned."""
+TRUTH_SEEDS: Final = (0, 1, 2)
+RACE_SEEDS: Final = (50, 51, 52)
+RAMPS: Final = {
+    "ramp": (1e-7, 10.0, 100, range(100, 108)),
+    "long": (1e-7, 10.0, 300, range(200, 203)),
+    "lightning": (1e-8, 1.0, 100, range(300, 303)),
+}
+"""Range tests: name -> first rate, last rate, updates, seeds. The last one is Lightning's default ramp."""
+
+
+def plans_of(task: Task) -> tuple[list[Plan], list[Plan]]:
+    """The plans of the ground truth and the ramps; and those of the races, which hold out a fifth."""
+    updates = task.family.updates
+    rates = [VANISHING, *10.0**GRID]
+    truth = [plan(task, np.full(updates, rate), seed, test=True) for rate in rates for seed in TRUTH_SEEDS]
+    ramps = [
+        plan(task, ramp_rates(start, end, steps), seed) for start, end, steps, seeds in RAMPS.values() for seed in seeds
+    ]
+    held_out = Validation(0.2)
+    race = [plan(task, np.full(updates, rate), seed, validation=held_out) for rate in 10.0**GRID for seed in RACE_SEEDS]
+    return truth + ramps, race
+
+
+def plan(task: Task, rates: Floats, seed: int, *, validation: Validation | None = None, test: bool = False) -> Plan:
+    """One training of a task; XLA for dense models, whatever the length: a task has hundreds of runs."""
+    family = task.family
+    optimizer: Any = TypeAdapter(AnyOptimizer).validate_python(OPTIMIZERS[task.optimizer])
+    return Plan(
+        model=BuiltinModel(name=family.model, params=family.params),
+        data=BuiltinData(name=family.data),
+        optimizer=optimizer,
+        batch_size=family.batch_size,
+        rates=rates,
+        seed=seed,
+        validation=validation,
+        test=test,
+        engine="compiled",
+        xla=None if family.is_slow else True,
+    )
+
+
+def measure(task: Task, trainer: Trainer) -> dict[str, Any]:
+    """Everything that is stored of a task, as arrays."""
+    fixed, racing = plans_of(task)
+    runs = trainer.train(fixed)
+    count = (1 + len(GRID)) * len(TRUTH_SEEDS)
+    truth = np.array([run.final.get("test_loss", np.inf) for run in runs[:count]])
+    found: dict[str, Any] = {"truth": truth.reshape(-1, len(TRUTH_SEEDS))}
+    rest = iter(runs[count:])
+    for name, (_, _, steps, seeds) in RAMPS.items():
+        found[name] = np.stack([padded(next(rest).curve.losses, steps) for _ in seeds])
+    raced = trainer.train(racing)
+    shape = (len(GRID), len(RACE_SEEDS), -1)
+    found["race_train"] = np.stack([padded(run.curve.losses, task.family.updates) for run in raced]).reshape(shape)
+    epochs = max(len(_validated(run)) for run in raced)
+    found["race_validation"] = np.stack([padded(_validated(run), epochs) for run in raced]).reshape(shape)
+    return found
+
+
+def _validated(run: Run) -> Floats:
+    return run.history.get("val_loss", np.empty(0))
+
+
+def padded(values: Floats, length: int) -> Floats:
+    """The values, infinite where a run had ended."""
+    return np.concatenate([values, np.full(length - len(values), np.inf)])
+
+
+def measure_all(chosen: Iterable[Task]) -> None:
+    """Measure what is not measured yet."""
+    rows.register()
+    from lrsearch.training.keras import default_trainer
+
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    for task in chosen:
+        path = FOLDER / f"{task.name}.npz"
+        if path.exists():
+            continue
+        began = time.perf_counter()
+        # A trainer of its own: compiled programs of finished tasks would only take memory.
+        np.savez_compressed(path, **measure(task, default_trainer()))
+        print(f"{task.name}: {time.perf_counter() - began:.1f} s", flush=True)
+
+
+def chosen(patterns: Sequence[str]) -> list[Task]:
+    """Tasks whose name has one of the texts in it; all without any."""
+    return [task for task in tasks() if not patterns or any(text in task.name for text in patterns)]
+
+
+def steps_per_epoch(family: Family, samples: int, held_out: float = 0.0) -> int:
+    """Updates in an epoch."""
+    return -(-int(samples * (1.0 - held_out)) // family.batch_size)
+
+
+CYCLE_WIDTHS: Final = (0.5, 1.0, 2.0)
+"""Decades between the bounds of the measured schedules."""
+CYCLE_SEEDS: Final = (70, 71)
+CYCLED: Final = (
+    "blobs-sgd",
+    "digits-rmsprop",
+    "wine-lion",
+    "cancer-adamw",
+    "iris-adam",
+    "fashion-adamax",
+    "digits_bn-sgd_momentum",
+    "cancer_deep-sgd",
+    "iris_deep-lion",
+    "digits_dropout-adam",
+    "wine_bn-adamax",
+    "blobs-sgd_momentum",
+    "iris-adagrad",
+    "fashion-adadelta",
+    "cancer_bn_dropout-sgd_momentum",
+    "digits_deep-lion",
+)
+"""Tasks on which bounds are judged."""
+
+
+def schedules(low: float, high: float, updates: int) -> tuple[Floats, Floats]:
+    """Rates of `triangular` (two cycles) and of `one_cycle` between two bounds."""
+    steps = np.arange(updates)
+    triangle = Triangular(base_lr=low, max_lr=high, half_cycle_steps=max(1, updates // 4))
+    cycle = OneCycle(max_lr=high, total_steps=updates, div_factor=high / low)
+    return triangle(steps), cycle(steps)
+
+
+def measure_cycles(task: Task, trainer: Trainer) -> Floats:
+    """Held-out losses: shape (2 schedules, widths, upper bounds, seeds); the upper bounds are those of `GRID`."""
+    plans = [
+        plan(task, schedules(10.0 ** (high - width), 10.0**high, task.family.updates)[kind], seed, test=True)
+        for kind in range(2)
+        for width in CYCLE_WIDTHS
+        for high in GRID
+        for seed in CYCLE_SEEDS
+    ]
+    losses = np.array([run.final.get("test_loss", np.inf) for run in trainer.train(plans)])
+    return losses.reshape(2, len(CYCLE_WIDTHS), len(GRID), len(CYCLE_SEEDS))
+
+
+def measure_all_cycles() -> None:
+    """Measure the schedules that are not measured yet."""
+    rows.register()
+    from lrsearch.training.keras import default_trainer
+
+    for task in tasks():
+        path = FOLDER / f"cycles-{task.name}.npz"
+        if task.name in CYCLED and not path.exists():
+            np.savez_compressed(path, losses=measure_cycles(task, default_trainer()))
+            print(path.name, flush=True)
+
+
+RAISED: Final = (1e-5, 1e3, 100, range(400, 408))
+"""The range test a user runs next when the verdict was `monotone`: first rate, last rate, updates, seeds."""
+
+
+def measure_all_raised() -> None:
+    """Measure the raised ramps of Adadelta's tasks, whose useful rates often lie above 10."""
+    rows.register()
+    from lrsearch.training.keras import default_trainer
+
+    start, end, steps, seeds = RAISED
+    for task in tasks():
+        path = FOLDER / f"raised-{task.name}.npz"
+        if task.optimizer == "adadelta" and not path.exists():
+            plans = [plan(task, ramp_rates(start, end, steps), seed) for seed in seeds]
+            curves = [padded(run.curve.losses, steps) for run in default_trainer().train(plans)]
+            np.savez_compressed(path, losses=np.stack(curves))
+            print(path.name, flush=True)
+
+
+VERDICT_TASKS: Final = {
+    "dead model": Task(Family("dead", "none", "dead_mlp", "wine", 16, 200), "adam"),
+    "label noise, uniform start": Task(Family("noise", "none", "uniform_mlp", "wine_noise", 16, 200), "adam"),
+    "label noise, confident start": Task(
+        Family("noise_confident", "none", "tabular_mlp", "wine_noise", 16, 200, {"units": [32]}), "adam"
+    ),
+    "exploding initialisation": Task(Family("exploding", "none", "exploding_mlp", "diabetes", 32, 200), "sgd"),
+    "tiny data": Task(Family("tiny", "none", "tabular_mlp", "iris_tiny", 4, 200, {"units": [16]}), "adam"),
+}
+"""Cases for the verdicts, some of which have no right rate."""
+
+
+def measure_all_verdicts() -> None:
+    """Measure the ramps of the verdict cases, and the ground truth of those that can be trained."""
+    rows.register()
+    from lrsearch.training.keras import default_trainer
+
+    for task in VERDICT_TASKS.values():
+        path = FOLDER / f"verdict-{task.family.name}.npz"
+        if path.exists():
+            continue
+        start, end, steps, seeds = RAMPS["ramp"]
+        plans = [plan(task, ramp_rates(start, end, steps), seed) for seed in seeds]
+        rates = [VANISHING, *10.0**GRID]
+        truth = [
+            plan(task, np.full(task.family.updates, rate), seed, test=True) for rate in rates for seed in TRUTH_SEEDS
+        ]
+        runs = default_trainer().train(plans + truth)
+        losses = np.array([run.final.get("test_loss", np.inf) for run in runs[len(plans) :]])
+        curves = np.stack([padded(run.curve.losses, steps) for run in runs[: len(plans)]])
+        np.savez_compressed(path, ramp=curves, truth=losses.reshape(-1, len(TRUTH_SEEDS)))
+        print(path.name, flush=True)

@@ -1,0 +1,176 @@
+"""The report of `python -m benchmarks.regret`, as Markdown."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.regret import bounds
+from benchmarks.regret.evaluate import (
+    DRAWS,
+    HEAD,
+    REPEATS,
+    advice,
+    figures,
+    followed,
+    log_rates,
+    long_answers,
+    ours,
+    regrets,
+    theirs,
+)
+from benchmarks.regret.fit import Fit, folds, folds_by_optimizer
+from benchmarks.regret.intervals import interval_rows
+from benchmarks.regret.measure import VERDICT_TASKS
+from benchmarks.regret.races import LENGTHS, winners
+from benchmarks.regret.rivals import RIVALS
+from benchmarks.regret.store import load_cycles, load_verdicts
+from benchmarks.regret.truth import Measured
+from lrsearch.experiments.race import Race
+from lrsearch.suggestions import RULES
+from lrsearch.suggestions.base import Suggestion
+from lrsearch.suggestions.consensus import Consensus
+
+Floats = NDArray[np.float64]
+Tasks = Sequence[Measured]
+
+INTERVAL_HEAD = ("interval", "holds", "decades wide")
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+class Report:
+    """Everything the report prints; answers are computed once.
+
+    Attributes:
+        shipped: log10 of the answers of `consensus` as it ships: shape (tasks, draws).
+        held_out: the same with every number of the rule fitted on other data sets.
+    """
+
+    def __init__(self, tasks: Tasks) -> None:
+        self.tasks = tasks
+        self.fit = Fit(tasks)
+        self.shipped = ours(tasks, lambda _: Consensus())
+        self.held_out = self.fit.held_out(folds(tasks))
+
+    def row(self, name: str, answers: Floats, cost: str) -> list[str]:
+        """One rule in the main table."""
+        return [name, *figures(regrets(self.tasks, answers)).cells(), cost]
+
+    def rules(self) -> str:
+        """Our default, our other rules, and the rivals."""
+        tests, default = f"{REPEATS} x 100", Consensus()
+        by_optimizer = self.fit.held_out(folds_by_optimizer(self.tasks))
+        shifted = self.fit.held_out(folds(self.tasks), has_shifts=True)
+        rows = [
+            self.row("**consensus, held out by data set**", self.held_out, tests),
+            self.row("consensus, held out by optimizer", by_optimizer, tests),
+            self.row("consensus as it ships (fitted on all)", self.shipped, tests),
+            self.row("held out, with a shift for each optimizer", shifted, tests),
+            self.row("as it ships, 1 range test", self.repeats(1), "100"),
+            self.row("as it ships, 8 range tests", self.repeats(DRAWS), "8 x 100"),
+            self.row("as it ships, 3 of 300 updates", long_answers(self.tasks, default), "3 x 300"),
+            self.row("as it ships, `monotone` followed", followed(self.tasks, default), "3 x 100 or twice that"),
+        ]
+        rows += [
+            self.row(f"ours: {kind}", ours(self.tasks, lambda _, rule=rule: rule()), tests)
+            for kind, rule in RULES.items()
+            if kind != "consensus"
+        ]
+        rows += [self.row(rival.name, theirs(self.tasks, rival), str(rival.updates)) for rival in RIVALS]
+        return table(["rule", *HEAD, "updates"], rows)
+
+    def repeats(self, count: int) -> Floats:
+        """Answers from other numbers of repeats."""
+        return ours(self.tasks, lambda _: Consensus(), count)
+
+    def verdicts(self) -> str:
+        """What `consensus` says where there may be nothing to say."""
+        rows = [_verdict_row(case, advice(case, Consensus())) for case in load_verdicts()]
+        return table(["case", "verdicts of 8 draws", "worst regret of the rates given"], rows)
+
+    def races(self) -> str:
+        """The job with `confirm: true`, by length and size of the race."""
+        rows = [
+            self._raced(Race(steps=200, candidates=candidates, seeds=seeds), checkpoint)
+            for candidates, seeds in ((9, 1), (11, 1), (9, 3), (11, 3), (15, 3))
+            for checkpoint in range(len(LENGTHS))
+        ]
+        return table(["race", *HEAD, "extra updates"], rows)
+
+    def _raced(self, race: Race, checkpoint: int) -> list[str]:
+        answers = winners(self.tasks, self.held_out, race, checkpoint)
+        spent = int(np.mean([task.race_steps[checkpoint] for task in self.tasks])) * race.trials
+        name = f"{race.candidates} rates, {race.seeds} seed{'s' * (race.seeds > 1)}, {LENGTHS[checkpoint]}"
+        return self.row(name, answers, f"{spent:,}")
+
+    def by(self, name: str, key: Callable[[Measured], str]) -> str:
+        """Mean and p90 of held-out `consensus` and of the best rival, for each value of a key."""
+        rival = theirs(self.tasks, RIVALS[0])
+        rows: list[list[str]] = []
+        for value in sorted({key(task) for task in self.tasks}):
+            chosen = [i for i, task in enumerate(self.tasks) if key(task) == value]
+            found = [figures(regrets([self.tasks[i] for i in chosen], part[chosen])) for part in (self.held_out, rival)]
+            cells = [
+                cell for one in found for cell in (f"{one.mean:.3f}", f"{one.worst_task:.3f}", f"{one.failures:.0%}")
+            ]
+            rows.append([value, str(len(chosen)), *cells])
+        columns = [
+            f"{who} {what}" for who in ("consensus", RIVALS[0].name) for what in ("mean", "worst task", "no answer")
+        ]
+        return table([name, "tasks", *columns], rows)
+
+    def failures(self, count: int = 12) -> str:
+        """The tasks on which held-out `consensus` does worst."""
+        found = regrets(self.tasks, self.held_out)
+        means = np.array([np.nanmean(row) if (~np.isnan(row)).any() else np.nan for row in found])
+        missing = np.isnan(found).mean(axis=1)
+        order = np.argsort(-(np.nan_to_num(means) + missing))[:count]
+        rows = [
+            [
+                self.tasks[i].task.name,
+                "-" if np.isnan(means[i]) else f"{means[i]:.3f}",
+                f"{missing[i]:.0%}",
+                _rate(float(np.nanmedian(self.held_out[i])) if missing[i] < 1.0 else np.nan),
+                _rate(self.tasks[i].best),
+            ]
+            for i in order
+        ]
+        return table(["task", "mean regret", "no answer", "median suggestion", "best rate of the grid"], rows)
+
+    def parts(self) -> Iterator[str]:
+        """The report, part by part."""
+        yield f"# Regret on {len(self.tasks)} tasks, {DRAWS} draws each\n\n{self.rules()}"
+        yield f"## By optimizer\n\n{self.by('optimizer', lambda task: task.task.optimizer)}"
+        yield f"## By size of the model\n\n{self.by('weights', size_class)}"
+        yield f"## By data set\n\n{self.by('data', lambda task: task.task.family.group)}"
+        yield f"## Where consensus does worst\n\n{self.failures()}"
+        yield f"## With a race (`confirm: true`)\n\n{self.races()}"
+        yield f"## Verdicts\n\n{self.verdicts()}"
+        yield f"## Intervals\n\n{table(INTERVAL_HEAD, interval_rows(self.tasks))}"
+        yield f"## Bounds for cyclical schedules\n\n{table(bounds.HEAD, bounds.bounds_rows(load_cycles()))}"
+
+
+def _verdict_row(case: Measured, answers: Sequence[Suggestion]) -> list[str]:
+    counts = Counter(answer.verdict.value for answer in answers)
+    given = log_rates(answers)
+    known = given[~np.isnan(given)]
+    worst = f"{max(case.regret(float(x)) for x in known):.3f}" if known.size else "none given"
+    name = next(name for name, task in VERDICT_TASKS.items() if task == case.task)
+    return [name, ", ".join(f"{verdict} {count}" for verdict, count in counts.items()), worst]
+
+
+def size_class(task: Measured) -> str:
+    """Which class of model sizes a task is in."""
+    return "1: under 1,000" if task.weights < 1_000 else "2: under 10,000" if task.weights < 10_000 else "3: 10,000 on"
+
+
+def _rate(log_rate: float) -> str:
+    return "none" if np.isnan(log_rate) else f"{10.0**log_rate:.2g}"

@@ -1,0 +1,26 @@
+"""Sizes of models and data, counted without Keras."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from typing import Final
+
+from benchmarks.regret import rows
+from benchmarks.regret.tasks import Family
+from lrsearch.training import catalog
+
+CONVOLUTIONS: Final = {"keras_mnist_cnn": 53_194, "mnist_cnn": 433_418}
+"""Trainable numbers of the convolutional models on the benchmark's images."""
+
+
+def sizes(family: Family) -> tuple[int, int]:
+    """Trainable numbers of the model, and training samples."""
+    rows.register()
+    row = catalog.datasets()[family.data]
+    if family.model in CONVOLUTIONS:
+        return CONVOLUTIONS[family.model], row.train_size
+    units: Sequence[int] = {"blobs_mlp": [50], "digits_mlp": [64]}.get(family.model) or family.params["units"]
+    widths = [row.sample_shape[0], *units, row.outputs]
+    dense = sum((before + 1) * after for before, after in itertools.pairwise(widths))
+    return dense + (2 * sum(units) if family.params.get("batch_norm") else 0), row.train_size

@@ -1,0 +1,147 @@
+"""The stored measurements: one small file, packed from what `measure` left in build/regret."""
+
+from __future__ import annotations
+
+import io
+import lzma
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.regret.bounds import Cycled
+from benchmarks.regret.measure import FOLDER, GRID, RAISED, RAMPS, VANISHING, VERDICT_TASKS, steps_per_epoch
+from benchmarks.regret.sizes import sizes
+from benchmarks.regret.tasks import Task, tasks
+from benchmarks.regret.truth import Measured, mean_losses
+from lrsearch.curves import ramp_rates
+
+Floats = NDArray[np.float64]
+
+FILE: Final = Path(__file__).resolve().parent.parent / "data" / "regret_truth.npz.xz"
+LARGEST: Final = 6e4
+"""Losses above are stored as this: half floats end at 65,504."""
+KEPT_BITS: Final = 6
+"""Bits of a loss's mantissa that are kept, of ten: to 0.8 %, far below the noise of a batch."""
+XZ: Final = [{"id": lzma.FILTER_LZMA2, "preset": 9, "lc": 0, "lp": 1, "pb": 1}]
+"""Compression that knows of numbers of two bytes; a third smaller than that of an npz."""
+RACE_STEPS: Final = (50, 100, 200)
+"""Updates after which the races' held-out losses are kept, beside the last one."""
+
+
+def pack() -> None:
+    """Write the stored file from the finished tasks."""
+    finished = [task for task in tasks() if (FOLDER / f"{task.name}.npz").exists()]
+    found: dict[str, Any] = {"names": np.array([task.name for task in finished])}
+    parts = [_packed(task, np.load(FOLDER / f"{task.name}.npz")) for task in finished]
+    for key in parts[0]:
+        found[key] = np.stack([part[key] for part in parts])
+    raised = [task for task in finished if (FOLDER / f"raised-{task.name}.npz").exists()]
+    found["raised_names"] = np.array([task.name for task in raised])
+    found["raised"] = np.stack([rounded(np.load(FOLDER / f"raised-{task.name}.npz")["losses"]) for task in raised])
+    cases = [(name, np.load(FOLDER / f"verdict-{task.family.name}.npz")) for name, task in VERDICT_TASKS.items()]
+    found["verdict_names"] = np.array([name for name, _ in cases])
+    found["verdict_ramp"] = np.stack([rounded(raw["ramp"]) for _, raw in cases])
+    found["verdict_losses"] = np.stack([mean_losses(raw["truth"]) for _, raw in cases]).astype(np.float32)
+    cycled = [task for task in finished if (FOLDER / f"cycles-{task.name}.npz").exists()]
+    found["cycled"] = np.array([task.name for task in cycled])
+    found["cycles"] = np.stack([_packed_cycles(task) for task in cycled])
+    FILE.parent.mkdir(exist_ok=True)
+    buffer = io.BytesIO()
+    np.savez(buffer, **found)
+    FILE.write_bytes(lzma.compress(buffer.getvalue(), filters=XZ))
+    print(f"{FILE.name}: {len(finished)} tasks, {FILE.stat().st_size / 1000:.0f} kB")
+
+
+def _packed(task: Task, raw: Any) -> dict[str, Any]:
+    weights, samples = sizes(task.family)
+    race, steps = _race(task, samples, raw["race_validation"])
+    return {
+        "sizes": np.array([weights, samples]),
+        "losses": mean_losses(raw["truth"]).astype(np.float32),
+        **{name: rounded(raw[name]) for name in RAMPS},
+        "race": rounded(race),
+        "race_steps": steps,
+    }
+
+
+def _packed_cycles(task: Task) -> NDArray[np.float16]:
+    """Held-out losses of the schedules, mean over the seeds, each at most the mean of the vanishing rate."""
+    nothing = float(np.load(FOLDER / f"{task.name}.npz")["truth"][0].mean())
+    losses = np.load(FOLDER / f"cycles-{task.name}.npz")["losses"]
+    return np.minimum(np.where(np.isfinite(losses), losses, np.inf), nothing).mean(axis=-1).astype(np.float16)
+
+
+def _race(task: Task, samples: int, losses: Floats) -> tuple[Floats, NDArray[np.int64]]:
+    """Held-out losses (checkpoints, rates, seeds) at the last epoch's end before each checkpoint."""
+    epoch = steps_per_epoch(task.family, samples, held_out=0.2)
+    wanted = [max(1, min(steps, task.family.updates) // epoch) for steps in (*RACE_STEPS, task.family.updates)]
+    ends = np.minimum(wanted, losses.shape[2])
+    return np.moveaxis(losses[:, :, ends - 1], 2, 0), ends * epoch
+
+
+def rounded(values: Floats) -> NDArray[np.float16]:
+    """Half floats with `KEPT_BITS` bits of mantissa; infinite stays so, NaN becomes infinite."""
+    small = np.where(np.isfinite(values), np.clip(values, -LARGEST, LARGEST), np.inf).astype(np.float16)
+    drop = 10 - KEPT_BITS
+    bits = small.view(np.uint16).astype(np.uint32) + (1 << (drop - 1))
+    cut = (bits >> drop << drop).astype(np.uint16).view(np.float16)
+    return np.where(np.isinf(small), np.float16(np.inf), cut).astype(np.float16)
+
+
+@cache
+def _stored() -> dict[str, Any]:
+    with np.load(io.BytesIO(lzma.decompress(FILE.read_bytes()))) as file:
+        return dict(file)
+
+
+@cache
+def load() -> Sequence[Measured]:
+    """All stored tasks."""
+    stored = _stored()
+    known = {task.name: task for task in tasks()}
+    return [_measured(known[name], stored, i) for i, name in enumerate(stored["names"].tolist()) if name in known]
+
+
+@cache
+def load_cycles() -> Sequence[Cycled]:
+    """The tasks on which schedules were measured."""
+    by_name = {measured.task.name: measured for measured in load()}
+    stored = _stored()
+    pairs = zip(stored["cycled"].tolist(), stored["cycles"].astype(np.float64), strict=True)
+    return [Cycled(by_name[name], losses) for name, losses in pairs]
+
+
+def load_verdicts() -> Sequence[Measured]:
+    """The verdict cases, whose ground truth may hold no finite loss."""
+    stored, found = _stored(), list[Measured]()
+    for i, name in enumerate(stored["verdict_names"].tolist()):
+        start, end, steps, _ = RAMPS["ramp"]
+        curves = {"ramp": (ramp_rates(start, end, steps), stored["verdict_ramp"][i].astype(np.float64))}
+        losses = stored["verdict_losses"][i].astype(np.float64)
+        task, rates = VERDICT_TASKS[name], np.concatenate([[np.log10(VANISHING)], GRID])
+        found.append(Measured(task, 0, 0, rates, losses, curves, np.empty(0), np.empty(0, np.int64)))
+    return found
+
+
+def _measured(task: Task, stored: dict[str, Any], i: int) -> Measured:
+    curves = {
+        name: (ramp_rates(start, end, steps), stored[name][i].astype(np.float64))
+        for name, (start, end, steps, _) in RAMPS.items()
+    }
+    if task.name in (names := stored["raised_names"].tolist()):
+        start, end, steps, _ = RAISED
+        curves["raised"] = (ramp_rates(start, end, steps), stored["raised"][names.index(task.name)].astype(np.float64))
+    return Measured(
+        task=task,
+        weights=int(stored["sizes"][i][0]),
+        samples=int(stored["sizes"][i][1]),
+        log_rates=np.concatenate([[np.log10(VANISHING)], GRID]),
+        losses=stored["losses"][i].astype(np.float64),
+        curves=curves,
+        race=stored["race"][i].astype(np.float64),
+        race_steps=stored["race_steps"][i],
+    )

@@ -1,0 +1,162 @@
+"""A short race between constant rates around a suggestion: what a range test only guesses, it measures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from lrsearch.experiments.base import TrialRecord
+from lrsearch.spec import PositiveInt, Share, Spec
+from lrsearch.training.plan import Plan, Validation
+
+Floats = NDArray[np.float64]
+
+FIRST_SEED = 1_000
+"""Seeds of the race start this far above those of the range test: it must not see the same weights again."""
+TAIL = 0.1
+"""Share of the updates, at the end, whose training losses count when nothing could be validated."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RaceResult:
+    """Who won.
+
+    Attributes:
+        lr: the winner, None when no candidate ended with a finite loss.
+        rates: shape (candidates,), rising.
+        losses: shape (candidates, seeds), what each was judged by; infinite where it diverged.
+        places: shape (candidates,), mean place over the seeds, smoothed, 1 the best possible.
+        is_at_edge: whether the winner is the lowest or the highest rate: the best one may lie beyond.
+        updates: what the race cost.
+        why: one sentence.
+    """
+
+    lr: float | None
+    rates: Floats
+    losses: Floats
+    places: Floats
+    is_at_edge: bool
+    updates: int
+    why: str
+
+
+class Race(Spec):
+    """Train `candidates` constant rates around a suggestion for `steps` updates, `seeds` times each, and compare.
+
+    Rates: suggestion 10^(spacing k), k = -(candidates-1)/2 .. (candidates-1)/2. Each run is judged by its loss on the
+    held-out share at its last whole epoch; without one, by the mean of the last tenth of its training losses. The
+    candidates are placed seed by seed (diverged ones last, ties share their places), the mean places are smoothed with
+    their neighbours' (1/4, 1/2, 1/4; at the ends 3/4, 1/4), and the least wins; of equal ones the lowest rate.
+
+    Places, since the losses of high rates are wild; smoothing, since neighbouring rates differ less than seeds do.
+    All runs share model, data, batch size and optimizer, so that they stack into one computation.
+    """
+
+    cites: ClassVar[tuple[str, ...]] = ("lrsearch: defined here; docs/advice.md is its evidence",)
+
+    steps: PositiveInt = 200
+    """Updates of each run."""
+    candidates: Annotated[int, Field(ge=3, le=64, strict=True)] = 11
+    """Rates; an odd number has the suggestion itself in the middle."""
+    seeds: Annotated[int, Field(ge=1, le=64, strict=True)] = 3
+    """Runs of each rate."""
+    spacing: Annotated[float, Field(gt=0, le=2)] = 0.25
+    """Decades between neighbouring rates."""
+    held_out: Share = 0.2
+    """Share of the training data the runs are judged on; 0: judged by their training losses."""
+
+    @property
+    def trials(self) -> int:
+        """Runs of the race."""
+        return self.candidates * self.seeds
+
+    @property
+    def updates(self) -> int:
+        """Updates of all runs, at most."""
+        return self.trials * self.steps
+
+    def rates(self, lr: float) -> Floats:
+        """The candidates around a rate: shape (candidates,), float64, rising.
+
+        Example:
+            >>> Race(candidates=3, spacing=1.0).rates(0.1).round(6).tolist()
+            [0.01, 0.1, 1.0]
+        """
+        steps = np.arange(self.candidates, dtype=np.float64) - 0.5 * (self.candidates - 1)
+        return lr * 10.0 ** (self.spacing * steps)
+
+    def plans(self, plan: Plan, lr: float) -> list[Plan]:
+        """The runs, rate by rate and seed by seed.
+
+        Args:
+            plan: a repeat of the range test: gives model, data, optimizer, batch size, engine and the first seed.
+            lr: the suggestion.
+        """
+        return [
+            replace(
+                plan,
+                rates=np.full(self.steps, rate),
+                seed=(plan.seed + FIRST_SEED + number) % 2**31,
+                divergence=None,
+                validation=Validation(self.held_out) if self.held_out else None,
+                resume_from=None,
+            )
+            for rate in self.rates(lr)
+            for number in range(self.seeds)
+        ]
+
+    def judge(self, records: Sequence[TrialRecord]) -> RaceResult:
+        """The winner, from the records of all runs, in the order of `plans`."""
+        losses = np.array([_loss(record) for record in records]).reshape(-1, self.seeds)
+        rates = np.array([float(record.arrays["lrs"][0]) for record in records[:: self.seeds]])
+        places = smoothed_places(losses)
+        winner = int(np.argmin(places))
+        has_winner = bool(np.isfinite(losses[winner]).any())
+        updates = sum(len(record.arrays["losses"]) for record in records)
+        return RaceResult(
+            lr=float(rates[winner]) if has_winner else None,
+            rates=rates,
+            losses=losses,
+            places=places,
+            is_at_edge=winner in {0, len(rates) - 1},
+            updates=updates,
+            why=self._why(rates, winner) if has_winner else "Every candidate diverged: lower the rates.",
+        )
+
+    def _why(self, rates: Floats, winner: int) -> str:
+        where = "Best of" if 0 < winner < len(rates) - 1 else "Best, at the edge, of"
+        return f"{where} {len(rates)} rates from {rates[0]:.2g} to {rates[-1]:.2g} after {self.steps} updates each, {self.seeds} seeds."
+
+
+def smoothed_places(losses: Floats) -> Floats:
+    """Mean places of candidates, smoothed along the rates; losses of shape (candidates, seeds), not finite = last.
+
+    Returns:
+        Shape (candidates,), float64, from 1 to the number of candidates.
+
+    Example:
+        >>> smoothed_places(np.array([[3.0], [1.0], [np.nan]])).tolist()
+        [1.75, 1.75, 2.5]
+    """
+    filled = np.where(np.isfinite(losses), losses, np.inf)
+    below = (filled[None, :, :] < filled[:, None, :]).sum(axis=1)
+    equal = (filled[None, :, :] == filled[:, None, :]).sum(axis=1)
+    places: Floats = (below + 0.5 * (equal + 1.0)).mean(axis=1)
+    padded = np.pad(places, 1, mode="edge")
+    return 0.25 * padded[:-2] + 0.5 * places + 0.25 * padded[2:]
+
+
+def _loss(record: TrialRecord) -> float:
+    """What a run is judged by; infinite when it ended early."""
+    if record.stopped_at is not None:
+        return float("inf")
+    validated: Any = record.arrays.get("history/val_loss", np.empty(0))
+    if len(validated):
+        return float(validated[-1])
+    losses = record.arrays["losses"]
+    return float(np.mean(losses[-max(1, round(TAIL * len(losses))) :]))
