@@ -15,8 +15,10 @@ from fastapi import Depends, Header, Path, Query, Request
 from pydantic import AfterValidator, AwareDatetime
 
 from api import bodies
+from api.errors import Refused
+from lrsearch import spec
 from lrsearch.db import Database
-from lrsearch.errors import NotFound
+from lrsearch.errors import NotFound, Problem
 from lrsearch.settings import Settings
 
 Enqueue = Callable[[Sequence[str]], None]
@@ -60,6 +62,26 @@ async def document_body(request: Request, settings: Annotated[Settings, Depends(
     return await bodies.read(request, settings.max_document_bytes)
 
 
+def no_unknown_parameters(request: Request) -> None:
+    """Refuse query parameters that the route does not have: `?validate-only=true` must not submit a job.
+
+    Raises:
+        Refused: names the first such parameter, and the one it may be meant for.
+    """
+    known = [str(parameter.alias) for parameter in request.scope["route"].dependant.query_params]
+    for name, value in request.query_params.items():
+        if name not in known:
+            rest = f"Use one of {', '.join(known)}." if known else "This call takes none."
+            problem = Problem(
+                f"/{spec.escape(name)}",
+                "unknown_parameter",
+                value,
+                f"There is no parameter {name!r}.",
+                spec.did_you_mean(name, known) + rest,
+            )
+            raise Refused(422, "invalid_parameters", problem, place="query")
+
+
 def _in_utc(moment: datetime) -> datetime:
     if not 1970 <= moment.year <= 9998:  # a shift by the zone must not leave what datetime can hold
         raise ValueError("the year must lie between 1970 and 9998")
@@ -72,6 +94,7 @@ EnqueueDep = Annotated[Enqueue, Depends(enqueue_of)]
 JobId = Annotated[str, Depends(known_job_id)]
 Body = Annotated[bytes, Depends(document_body)]
 TrialNumber = Annotated[int, Path(ge=0, le=LARGEST_NUMBER, description="Number of the trial, counted from 0.")]
+NO_UNKNOWN_PARAMETERS: Final = (Depends(no_unknown_parameters),)
 Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 Text = Annotated[str, Query(max_length=200, pattern=CLEAN)]
 IdempotencyKey = Annotated[

@@ -11,6 +11,7 @@ from pydantic import TypeAdapter
 
 from api import bodies, openapi, samples, schemas, views
 from api.deps import (
+    NO_UNKNOWN_PARAMETERS,
     Body,
     Database,
     DatabaseDep,
@@ -33,7 +34,7 @@ RETRY_AFTER = {"Retry-After": "1"}
 EXPERIMENT: TypeAdapter[Experiment] = TypeAdapter(AnyExperiment)
 
 logger = logging.getLogger("lrsearch.api")
-router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
+router = APIRouter(prefix="/v1/jobs", tags=["jobs"], dependencies=NO_UNKNOWN_PARAMETERS)
 LOCATION = {"Location": "Address of the job.", "Retry-After": "Seconds after which to ask again."}
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query, Response
 
 from api import openapi, samples, schemas
-from api.deps import Database, DatabaseDep, JobId
+from api.deps import NO_UNKNOWN_PARAMETERS, Database, DatabaseDep, JobId
 from api.errors import Refused
 from api.routes.jobs import EXPERIMENT
 from api.routes.trials import stored_result
@@ -16,7 +16,7 @@ from lrsearch.errors import Problem
 from lrsearch.experiments.base import PlotSpec
 
 FORMATS = ("png", "svg", "json")
-router = APIRouter(prefix="/v1/jobs/{job_id}/plots", tags=["results"])
+router = APIRouter(prefix="/v1/jobs/{job_id}/plots", tags=["results"], dependencies=NO_UNKNOWN_PARAMETERS)
 PICTURE: dict[str, Any] = {
     "description": "The figure; `json` is a Plotly figure.",
     "content": {

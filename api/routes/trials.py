@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 
 from api import openapi, samples, schemas, tables, views
-from api.deps import Database, DatabaseDep, JobId, TrialNumber
+from api.deps import NO_UNKNOWN_PARAMETERS, Database, DatabaseDep, JobId, TrialNumber
 from api.errors import Refused
 from api.routes.jobs import json_response
 from lrsearch import jobs
@@ -16,7 +16,7 @@ from lrsearch.experiments.base import TrialRecord
 from lrsearch.experiments.numbers import finite_or_none
 from lrsearch.status import FINAL
 
-router = APIRouter(prefix="/v1/jobs/{job_id}", tags=["results"])
+router = APIRouter(prefix="/v1/jobs/{job_id}", tags=["results"], dependencies=NO_UNKNOWN_PARAMETERS)
 FormatQuery = Annotated[tables.Format | None, Query(alias="format", description="json, csv or parquet.")]
 
 

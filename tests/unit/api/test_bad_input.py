@@ -337,3 +337,25 @@ def test_an_unknown_address_and_a_wrong_method_are_problems_too(shared_client: T
     response = shared_client.put("/v1/jobs")
     assert (405, "method_not_allowed") == (response.status_code, response.json()["code"])
     assert "GET" in response.headers["allow"] or "POST" in response.headers["allow"]
+
+
+UNKNOWN_PARAMETERS = {
+    "?stauts=failed": ("/stauts", "failed", "Did you mean 'status'? Use one of kind, status,"),
+    "?status=failed&bogus=": ("/bogus", "", "Use one of"),
+    "/none/plots?theme=dark": ("/theme", "dark", "This call takes none."),
+}
+
+
+@pytest.mark.parametrize("query", UNKNOWN_PARAMETERS)
+def test_a_parameter_that_the_call_does_not_have_is_refused(shared_client: TestClient, query: str) -> None:
+    response = shared_client.get(f"/v1/jobs{query}")
+    (error,) = response.json()["errors"]
+    pointer, value, action = UNKNOWN_PARAMETERS[query]
+    assert (422, "query", pointer, value) == (response.status_code, error["in"], error["pointer"], error["value"])
+    assert error["action"].startswith(action)
+
+
+def test_a_misspelt_validate_only_submits_nothing(shared_client: TestClient, shared_database: Database) -> None:
+    before = service.stored(shared_database)
+    response = shared_client.post("/v1/jobs?validate-only=true", json=service.DOCUMENT)
+    assert (422, before) == (response.status_code, service.stored(shared_database))
