@@ -12,7 +12,7 @@ from lrsearch.training.data_order import DataOrder
 from lrsearch.training.keras.compiled.cache import ProgramCache
 from lrsearch.training.keras.compiled.driver import Driver
 from lrsearch.training.keras.compiled.pack import LiveMember, Pack, state_of
-from lrsearch.training.keras.compiled.packing import Numbered, Packer, PackPlan
+from lrsearch.training.keras.compiled.packing import FEWEST_STACKED_UPDATES, Numbered, Packer, PackPlan
 from lrsearch.training.keras.compiled.program import Program
 from lrsearch.training.keras.compiled.step_functions import State
 from lrsearch.training.keras.environment import environment
@@ -29,13 +29,19 @@ class CompiledTrainer:
     Args:
         chunk_seconds: time after which a chunk ends within an epoch.
         cache: where programs are kept.
+        fewest_stacked_updates: updates, over all members, from which a stack is worth its compiling.
     """
 
     name = "compiled"
 
-    def __init__(self, chunk_seconds: float = CHUNK_SECONDS, cache: ProgramCache | None = None) -> None:
+    def __init__(
+        self,
+        chunk_seconds: float = CHUNK_SECONDS,
+        cache: ProgramCache | None = None,
+        fewest_stacked_updates: int = FEWEST_STACKED_UPDATES,
+    ) -> None:
         self._chunk_seconds, self._cache = chunk_seconds, cache or ProgramCache()
-        self._packer = Packer()
+        self._packer = Packer(fewest_stacked_updates)
 
     def train(self, plans: Sequence[Plan], observer: Observer = go_on) -> list[Run]:
         """Train every plan, stacks one after the other; see `Trainer.train`."""

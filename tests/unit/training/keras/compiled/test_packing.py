@@ -22,7 +22,10 @@ def plan(kind="sgd", *, model="digits_mlp", data="digits", batch_size=100, steps
 
 
 def packs(*plans):
-    return [[item.index for item in pack.items] for pack in Packer().packs([Numbered(*p) for p in enumerate(plans)])]
+    return [
+        [item.index for item in pack.items]
+        for pack in Packer(fewest_stacked_updates=0).packs([Numbered(*p) for p in enumerate(plans)])
+    ]
 
 
 @pytest.mark.parametrize(
@@ -76,7 +79,7 @@ def test_plans_that_ask_against_xla_run_alone():
 
 def test_convolutions_run_alone_and_without_xla_on_a_cpu():
     images = [plan(model="mnist_cnn", data="mnist", steps=10_000, seed=seed) for seed in range(2)]
-    planned = Packer().packs([Numbered(*pair) for pair in enumerate(images)])
+    planned = Packer(fewest_stacked_updates=0).packs([Numbered(*pair) for pair in enumerate(images)])
     assert [1, 1] == [pack.size for pack in planned]
     assert "Conv2D" in planned[0].facts["stack_why"]
     assert not planned[0].kind.xla
@@ -84,13 +87,22 @@ def test_convolutions_run_alone_and_without_xla_on_a_cpu():
 
 def test_a_resumed_member_keeps_the_size_of_its_stack():
     facts = {"engine": "compiled", "stack": 5, "xla": True}
-    (pack,) = Packer().packs([Numbered(0, plan(resume_from=Checkpoint(3, {}, facts)))])
+    (pack,) = Packer(fewest_stacked_updates=0).packs([Numbered(0, plan(resume_from=Checkpoint(3, {}, facts)))])
     assert (5, 5, True) == (pack.size, pack.kind.members, pack.kind.xla)
 
 
 def test_a_stack_out_of_memory_is_halved_down_to_single_runs():
-    (pack,) = Packer().packs([Numbered(i, plan(seed=i)) for i in range(3)])
+    (pack,) = Packer(fewest_stacked_updates=0).packs([Numbered(i, plan(seed=i)) for i in range(3)])
     first, second = pack.halves("too large with {}")
     assert ([0, 1], [2]) == ([item.index for item in first.items], [item.index for item in second.items])
     assert (2, None) == (first.kind.members, second.kind.members)
     assert "too large with 3" == second.facts["stack_why"]
+
+
+def test_short_plans_run_alone_because_their_stack_would_not_repay_compiling():
+    plans = [Numbered(i, plan(seed=i)) for i in range(3)]
+    updates = sum(item.plan.steps for item in plans)
+    assert [1, 1, 1] == [pack.size for pack in Packer(fewest_stacked_updates=updates + 1).packs(plans)]
+    assert [3] == [pack.size for pack in Packer(fewest_stacked_updates=updates).packs(plans)]
+    asked = [Numbered(i, plan(seed=i, xla=True)) for i in range(3)]
+    assert [3] == [pack.size for pack in Packer(fewest_stacked_updates=updates + 1).packs(asked)]
