@@ -1,6 +1,6 @@
 """The compiled engine against plain `model.fit`, as ratios of times taken in one run on one machine.
 
-`python -m benchmarks.engine` prints a Markdown table. Both sides of a ratio alternate, so that a busy machine slows
+`python -m benchmarks engine` writes the table to docs/benchmarks.md. Both sides of a ratio alternate, so that a busy machine slows
 both; a ratio is the median over the repeats, its spread the least and the greatest. Costs against a close rival are in
 processor seconds, which waiting for a busy core does not lengthen.
 """
@@ -8,7 +8,6 @@ processor seconds, which waiting for a busy core does not lengthen.
 from __future__ import annotations
 
 import os
-import platform
 import subprocess
 import sys
 import time
@@ -33,6 +32,7 @@ from lrsearch.training.optimizer_specs import SPECS
 from lrsearch.training.plan import DataSpec, ModelSpec, Plan, Validation
 from lrsearch.training.rows import DATASETS, DatasetRow
 
+TITLE = "The training engine"
 Work = Callable[[], Any]
 
 
@@ -297,18 +297,17 @@ def _shown(value: float) -> str:
     return f"{value:.3g} s" if value < 60 else f"{value:.0f} MiB"
 
 
-def main() -> None:
-    """Print the table and what it was measured on; with an argument, the peak memory of one side."""
-    if len(sys.argv) > 1:
-        _print_peak(sys.argv[1])
-        return
-    load_before = os.getloadavg()[0]
-    print(table(rows()))
-    print(
-        f"\n{os.cpu_count()} cores, {platform.machine()}, TensorFlow {tf.__version__}, Keras {keras.__version__}, "
-        f"load {load_before:.1f} before and {os.getloadavg()[0]:.1f} after. Not measured on GPU."
+def report() -> str:
+    """The table, and what its words mean, as Markdown."""
+    reference = (
+        "Reference: `model.fit` with a correct per-batch callback (rates set before each batch, each batch's own loss "
+        'kept), model built and compiled anew as a notebook does; for the rows named "cost", what the row names. '
+        "A ratio is the median over the repeats, in brackets the least and the greatest. Peak memory is one measurement "
+        "of each side. Not measured yet: scaling over steps, stack size and width; memory of a worker over 200 jobs; "
+        "other libraries; a GPU."
     )
+    return f"{reference}\n\n{table(rows())}"
 
 
 if __name__ == "__main__":
-    main()
+    _print_peak(sys.argv[1])
