@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from lrsearch.experiments.base import TrialRecord
 from lrsearch.experiments.numbers import finite_or_none
-from lrsearch.experiments.statistics import LEVEL
+from lrsearch.experiments.statistics import LEVEL, MOST_FINITE
 
 MOST_POINTS: Final = 200
 """Points of a curve in a result; the whole curves are those of the trials."""
@@ -47,7 +47,7 @@ def _band(metric: str, records: Sequence[TrialRecord], epochs: int, kept: NDArra
     for row, record in zip(rows, records, strict=True):
         values = record.arrays.get(f"history/{metric}", np.empty(0))
         row[: len(values)] = values
-    rows = np.where(np.isfinite(rows), rows, np.nan)[:, kept]
+    rows = np.where(np.abs(rows) <= MOST_FINITE, rows, np.nan)[:, kept]
     count = np.isfinite(rows).sum(axis=0)
     mean = np.nansum(rows, axis=0) / np.maximum(count, 1)
     squares = np.nansum((rows - mean) ** 2, axis=0) / np.maximum(count - 1, 1)

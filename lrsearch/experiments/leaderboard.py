@@ -11,7 +11,7 @@ import numpy as np
 
 from lrsearch.experiments.base import TrialRecord
 from lrsearch.experiments.numbers import finite_or_none
-from lrsearch.experiments.statistics import LEVEL, PairedTest, estimated, groups, paired_tests
+from lrsearch.experiments.statistics import LEVEL, MOST_FINITE, PairedTest, estimated, groups, paired_tests
 from lrsearch.status import TrialStatus
 
 FEW_SEEDS: Final = 6
@@ -177,7 +177,8 @@ def score(record: TrialRecord | None, metric: str) -> float | None:
     if record is None or record.status in {TrialStatus.CANCELLED, TrialStatus.PRUNED, TrialStatus.FAILED}:
         return None
     value = record.metrics.get(metric, math.inf)
-    return math.inf if record.status is TrialStatus.DIVERGED or not math.isfinite(value) else value
+    has_exploded = not math.isfinite(value) or abs(value) > MOST_FINITE
+    return math.inf if has_exploded or record.status is TrialStatus.DIVERGED else value
 
 
 def _grouped(rows: Sequence[Row], tests: Sequence[PairedTest]) -> list[Row]:

@@ -14,6 +14,10 @@ LEVEL = 0.95
 """Confidence level of the intervals; 1 - LEVEL is the family-wise error of the tests."""
 
 
+MOST_FINITE = 1e100
+"""Size from which a value counts as diverged: it only has not overflowed yet, and its square would."""
+
+
 @dataclass(frozen=True, slots=True)
 class Estimated:
     """A mean over seeds with its t interval; `interval` is None with fewer than two values."""
@@ -101,7 +105,7 @@ def _p_values(differences: NDArray[np.float64]) -> NDArray[np.float64]:
 
     p_values = np.ones(len(differences))
     is_tested = np.isfinite(differences).all(axis=1) & (differences.shape[1] >= 2)
-    is_constant = is_tested & (np.ptp(differences, axis=1) == 0) if differences.shape[1] else is_tested
+    is_constant = is_tested & (differences == differences[:, :1]).all(axis=1)
     p_values[is_constant & (differences[:, :1] != 0).any(axis=1)] = 0.0
     open_rows = is_tested & ~is_constant
     if open_rows.any():

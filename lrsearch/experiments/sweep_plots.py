@@ -10,6 +10,10 @@ from lrsearch.experiments.base import Band, Heat, Line, Mark, PlotSpec, Rank, Wh
 
 LOG_SPAN: Final = 20.0
 """Greatest / least value from which a positive axis is logarithmic."""
+EXPLODED: Final = 1e12
+"""Greatest / least value beyond which the greatest are outliers to be cut off, not to be shown."""
+CURVE_LOG_SPAN: Final = 5.0
+"""The same for loss curves, whose fall would hide what happens at the end."""
 MOST_PANELS: Final = 12
 """Settings shown side by side; of more, the best ones."""
 MOST_LINES: Final = 8
@@ -87,10 +91,10 @@ def _ranking(rows: Sequence[Row], metric: str, subject: str) -> PlotSpec:
     )
 
 
-def _is_wide(values: Sequence[float]) -> bool:
-    """Whether positive values span so much that only a logarithmic axis shows them."""
+def _is_wide(values: Sequence[float], span: float = LOG_SPAN) -> bool:
+    """Whether positive values span so much that only a logarithmic axis shows them, and not so much that they exploded."""
     finite = [value for value in values if math.isfinite(value)]
-    return bool(finite) and min(finite) > 0 and max(finite) / min(finite) >= LOG_SPAN
+    return bool(finite) and min(finite) > 0 and span <= max(finite) / min(finite) <= EXPLODED
 
 
 def words(metric: str) -> str:
@@ -171,20 +175,26 @@ def learning_curves(curves: Sequence[Row], metric: str, subject: str) -> PlotSpe
     base = metric.removeprefix("val_").removeprefix("test_")
     names = [name for name in (base, f"val_{base}") if any(name in curve["metrics"] for curve in curves)]
     values = [value for curve in curves for name in names for value in curve["metrics"].get(name, {}).get("mean", [])]
-    is_log = "loss" in base and _is_wide([value for value in values if value is not None])
-    panels = [_panel(curve, names) for curve in curves]
+    is_log = "loss" in base and _is_wide([value for value in values if value is not None], CURVE_LOG_SPAN)
+    panels = [_panel(curve, names, is_log=is_log) for curve in curves]
     fields: dict[str, Any] = {
         "x_label": "epoch",
         "y_label": base.replace("_", " ") + (" (log scale)" if is_log else ""),
         "y_log": is_log,
     }
-    title = f"{base.replace('_', ' ').capitalize()} over the epochs, mean and 95 % interval over the seeds. {subject}"
+    ends = [end for curve in curves for name in names for end in curve["metrics"].get(name, {}).get("low", [])]
+    what = (
+        "over the epochs"
+        if all(end is None for end in ends)
+        else "over the epochs, mean and 95 % interval over the seeds"
+    )
+    title = f"{base.replace('_', ' ').capitalize()} {what}. {subject}"
     if len(panels) == 1:
         return PlotSpec("learning_curves", title, **fields, lines=panels[0].lines, bands=panels[0].bands)
     return PlotSpec("learning_curves", title, **fields, panels=panels)
 
 
-def _panel(curve: Row, names: Sequence[str]) -> PlotSpec:
+def _panel(curve: Row, names: Sequence[str], *, is_log: bool) -> PlotSpec:
     lines: list[Line] = []
     bands: list[Band] = []
     for name in names:
@@ -192,7 +202,7 @@ def _panel(curve: Row, names: Sequence[str]) -> PlotSpec:
             label = "validation" if name.startswith("val_") else "training"
             lines.append(Line(label, curve["epochs"], floats(stated["mean"])))
             bands.append(Band(label, curve["epochs"], floats(stated["low"]), floats(stated["high"]), of=label))
-    return PlotSpec(curve["setting"], curve["setting"], "epoch", "", lines=lines, bands=bands)
+    return PlotSpec(curve["setting"], curve["setting"], "epoch", "", y_log=is_log, lines=lines, bands=bands)
 
 
 def floats(values: Sequence[float | None]) -> list[float]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from lrsearch.experiments.base import PlotSpec
+from lrsearch.experiments.base import PlotSpec, Rank
 
 MARGIN = 0.08
 """Free space above and below, as a share of the range."""
@@ -22,8 +22,13 @@ def y_range(plot: PlotSpec) -> tuple[float, float] | None:
     logarithmic axis (the renderers' own range is right there).
     """
     shown = [line.y for line in plot.lines] + [side for band in plot.bands for side in (band.low, band.high)]
-    values = _finite(shown)
-    if plot.y_log or not len(values):
+    shown += [one.y for one in plot.whiskers]
+    return None if plot.y_log else value_range(_finite(shown))
+
+
+def value_range(values: NDArray[np.float64]) -> tuple[float, float] | None:
+    """Low and high end of a linear axis for finite values; None without any. See `y_range`."""
+    if not len(values):
         return None
     low, high = float(values.min()), float(values.max())
     fifth, quartile = np.percentile(values, [5, 75], method="nearest")
@@ -37,3 +42,23 @@ def _finite(series: Sequence[Sequence[float]]) -> NDArray[np.float64]:
     """All finite values of the series, as one array."""
     values = np.concatenate([np.asarray(one, dtype=np.float64) for one in series]) if series else np.empty(0)
     return values[np.isfinite(values)]
+
+
+def rank_range(ranks: Sequence[Rank]) -> tuple[float, float] | None:
+    """Ends of the linear axis of a ranking: all means but for what exploded, and the intervals that do not dwarf them."""
+    means = value_range(_finite([[rank.value for rank in ranks]]))
+    if means is None:
+        return None
+    width = means[1] - means[0]
+    ends = _finite([[rank.low, rank.high] for rank in ranks])
+    near = ends[(ends >= means[0] - width) & (ends <= means[1] + width)]
+    return float(min([means[0], *near])), float(max([means[1], *near]))
+
+
+def color_range(values: NDArray[np.float64]) -> tuple[float, float]:
+    """Ends of a colour scale: those of the values, but for what exploded; 0 to 1 without a finite value."""
+    finite = values[np.isfinite(values)]
+    if not len(finite):
+        return 0.0, 1.0
+    limits = value_range(finite)
+    return float(finite.min()), min(float(finite.max()), limits[1] if limits else np.inf)

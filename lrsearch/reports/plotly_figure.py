@@ -3,48 +3,62 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Any
 
 from lrsearch.experiments.base import Band, Line, Mark, PlotSpec, Span
 from lrsearch.reports.axes import y_range
-from lrsearch.reports.themes import PALETTES, SERIES, Palette, Theme, raw_opacity
+from lrsearch.reports.parts import band_color, line_color
+from lrsearch.reports.plotly_comparisons import (
+    heat_trace,
+    numbers,
+    panels_figure,
+    rank_traces,
+    ranks_layout,
+    whiskers_trace,
+)
+from lrsearch.reports.themes import PALETTES, Palette, Theme, raw_opacity
 
 
 def figure(plot: PlotSpec, theme: Theme) -> dict[str, Any]:
     """The figure in Plotly's schema, `{"data": [...], "layout": {...}}`; non-finite numbers are null (gaps)."""
     palette = PALETTES[theme]
-    mains = [line for line in plot.lines if line.role == "main"]
-    data = [trace for band in plot.bands for trace in _band(band, palette)]
-    data += [_line(line, mains, palette) for line in plot.lines]
-    return {"data": data, "layout": _layout(plot, palette)}
+    if plot.panels:
+        return panels_figure(plot, [(panel, _traces(panel, palette)) for panel in plot.panels], _layout(plot, palette))
+    if plot.heat is not None:
+        return {"data": [heat_trace(plot.heat)], "layout": _layout(plot, palette)}
+    if plot.ranks:
+        return {
+            "data": rank_traces(plot.ranks, palette),
+            "layout": _layout(plot, palette) | ranks_layout(plot, palette),
+        }
+    return {"data": _traces(plot, palette), "layout": _layout(plot, palette)}
 
 
-def _line(line: Line, mains: list[Line], palette: Palette) -> dict[str, Any]:
-    color = palette.raw if line.role == "raw" else palette.muted if line.role == "muted" else palette.main
-    if line.role == "main" and len(mains) > 1:
-        color = SERIES[mains.index(line) % len(SERIES)]
+def _traces(plot: PlotSpec, palette: Palette) -> list[dict[str, Any]]:
+    data = [trace for band in plot.bands for trace in _band(band, band_color(band, plot.lines, palette))]
+    data += [_line(line, line_color(line, plot.lines, palette)) for line in plot.lines]
+    return data + [whiskers_trace(whiskers, palette) for whiskers in plot.whiskers]
+
+
+def _line(line: Line, color: str) -> dict[str, Any]:
     return {
         "type": "scatter",
         "mode": "markers" if line.role == "points" else "lines",
         "name": line.label,
-        "x": _numbers(line.x),
-        "y": _numbers(line.y),
+        "x": numbers(line.x),
+        "y": numbers(line.y),
         "line": {"color": color, "width": 1 if line.role == "raw" else 2.5},
         "opacity": raw_opacity(len(line.x)) if line.role == "raw" else 1.0,
         "showlegend": line.is_in_legend,
     }
 
 
-def _band(band: Band, palette: Palette) -> list[dict[str, Any]]:
-    common = {"type": "scatter", "mode": "lines", "x": _numbers(band.x), "line": {"width": 0}, "hoverinfo": "skip"}
-    low = common | {"y": _numbers(band.low), "showlegend": False, "name": f"{band.label}, low"}
-    fill = {"fill": "tonexty", "fillcolor": _transparent(palette.main, 0.2)}
-    return [low, common | fill | {"y": _numbers(band.high), "name": band.label}]
-
-
-def _numbers(values: Sequence[float]) -> list[float | None]:
-    return [float(value) if math.isfinite(value) else None for value in values]
+def _band(band: Band, color: str) -> list[dict[str, Any]]:
+    common = {"type": "scatter", "mode": "lines", "x": numbers(band.x), "line": {"width": 0}, "hoverinfo": "skip"}
+    low = common | {"y": numbers(band.low), "showlegend": False, "name": f"{band.label}, low"}
+    fill = {"fill": "tonexty", "fillcolor": _transparent(color, 0.2)}
+    high = {"y": numbers(band.high), "name": band.label, "showlegend": band.of is None}
+    return [low, common | fill | high]
 
 
 def _transparent(color: str, alpha: float) -> str:
@@ -53,7 +67,7 @@ def _transparent(color: str, alpha: float) -> str:
 
 
 def _layout(plot: PlotSpec, palette: Palette) -> dict[str, Any]:
-    limits = y_range(plot)
+    limits = None if plot.ranks or plot.heat or plot.panels else y_range(plot)
     axis = {"gridcolor": palette.grid, "zeroline": False, "color": palette.ink}
     x_axis = axis | {
         "title": {"text": plot.x_label},
