@@ -92,6 +92,7 @@ def install(app: FastAPI, routers: Iterable[APIRouter], bodies: Mapping[str, Typ
         _add(schemas, "Problem", Problem.model_json_schema(ref_template="#/components/schemas/{model}"))
         for name, adapter in bodies.items():
             _add(schemas, name, schema_of(adapter))
+        _require_tags(schemas, schemas)
         _keep_problem_types(made)
         _restore_examples(made, routers)
         return made
@@ -109,6 +110,18 @@ def _add(schemas: dict[str, Any], name: str, schema: dict[str, Any]) -> None:
     schema = dict(schema)
     schemas |= schema.pop("$defs", {})
     schemas[name] = schema
+
+
+def _require_tags(node: Any, schemas: dict[str, Any]) -> None:
+    """Members of a union are told apart by a field that must be sent, though it has a default in Python."""
+    if isinstance(node, dict):
+        union = node.get("discriminator", {})
+        for reference in union.get("mapping", {}).values():
+            member = schemas[reference.rpartition("/")[2]]
+            member["required"] = sorted({*member.get("required", ()), union["propertyName"]})
+    children = node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
+    for child in list(children):
+        _require_tags(child, schemas)
 
 
 def _keep_problem_types(made: dict[str, Any]) -> None:

@@ -138,7 +138,13 @@ def stored_result(database: Database, job_id: str) -> tuple[jobs.JobView, dict[s
         return view, view.result
     status = view.status.value
     if view.status in FINAL:
-        problem = Problem("/status", "no_result", status, f"The job is {status} and left no result.", "Rerun it.")
+        message = (
+            f"The job was {status} and left no result."
+            if status == "cancelled"
+            else f"The job {status} and left no result."
+        )
+        action = f"GET /v1/jobs/{job_id} says why, under `error`; POST to its address with /rerun runs it again."
+        problem = Problem("/status", "no_result", status, message, action)
         raise Refused(409, "no_result", problem, place="job")
     problem = Problem("/status", "not_finished", status, f"The job is {status}.", "Ask again when it has finished.")
     raise Refused(409, "not_finished", problem, place="job", headers={"Retry-After": "1"})

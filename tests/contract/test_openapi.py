@@ -65,6 +65,18 @@ def test_every_component_is_a_json_schema_and_every_reference_leads_to_one(docum
     assert set() == {name.rpartition("/")[2] for name in references(document)} - names
 
 
+@pytest.mark.parametrize("field", [(), ("optimizer",)], ids=["document", "optimizer"])
+def test_what_the_service_needs_to_tell_kinds_apart_is_required(
+    document: dict[str, Any], client: TestClient, field: tuple[str, ...]
+) -> None:
+    body = service.DOCUMENT | ({"optimizer": {}} if field else {})
+    sent = body if field else {name: value for name, value in body.items() if name != "kind"}
+    assert 422 == client.post("/v1/jobs", json=sent).status_code
+    schema = {"$ref": "#/components/schemas/JobDocument"}
+    assert validator(document, schema).is_valid(service.DOCUMENT)
+    assert not validator(document, schema).is_valid(sent)
+
+
 def references(value: Any) -> Iterator[str]:
     if isinstance(value, dict):
         if isinstance(value.get("$ref"), str):

@@ -140,6 +140,9 @@ def test_a_job_that_ended_without_a_result_says_so(shared_client: TestClient) ->
     shared_client.post(f"/v1/jobs/{job_id}/cancel")
     response = shared_client.get(f"/v1/jobs/{job_id}/result")
     assert (409, "no_result") == (response.status_code, response.json()["code"])
+    (error,) = response.json()["errors"]
+    assert "The job was cancelled and left no result." == error["message"]
+    assert f"GET /v1/jobs/{job_id} says why" in error["action"]
 
 
 def test_a_number_beyond_every_trial_is_refused_before_the_database_sees_it(
