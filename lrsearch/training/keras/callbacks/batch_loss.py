@@ -22,16 +22,26 @@ class BatchLoss:
 
     def __init__(self, model: keras.Model, monitor: str, callback: str) -> None:
         self._model, self._monitor, self._callback = model, monitor, callback
-        self._zero: Any = ops.zeros((), "float32")
+        self._sums: list[tuple[Any, Any]] = []
+        self._others: list[Any] = []
+        self._batches = 0
 
     def begin(self) -> None:
         """Empty the metrics; call it before each batch."""
-        for metric in self._model.metrics:
-            if type(metric) is keras.metrics.Mean:  # the loss: assigned directly, which takes a tenth of the time
-                for variable in metric.variables:
-                    variable.value.assign(self._zero, read_value=False)
-            else:
-                metric.reset_state()
+        if self._batches < 2:  # Keras makes metrics at the first batch
+            self._batches += 1
+            self._look()
+        for variable, zero in self._sums:
+            variable.assign(zero, read_value=False)
+        for metric in self._others:
+            metric.reset_state()
+
+    def _look(self) -> None:
+        """Tell means, whose sums are set to 0 directly in a fifth of the time, from other metrics."""
+        metrics = [one for metric in self._model.metrics for one in _parts(metric)]
+        means = [metric for metric in metrics if type(metric).reset_state is keras.metrics.Mean.reset_state]
+        self._sums = [(variable.value, ops.zeros_like(variable)) for mean in means for variable in mean.variables]
+        self._others = [metric for metric in metrics if metric not in means]
 
     def read(self, logs: Mapping[str, Any] | None) -> float:
         """The value of the batch, from the logs of its end.
@@ -40,6 +50,11 @@ class BatchLoss:
             ValueError: the logs do not have it.
         """
         return monitored(logs, self._monitor, self._callback)
+
+
+def _parts(metric: Any) -> list[Any]:
+    """The metrics that a compiled group of them holds, or the metric itself."""
+    return list(metric.metrics) if hasattr(metric, "metrics") else [metric]
 
 
 class MeanKeepingBatchLoss(Listener):

@@ -61,7 +61,7 @@ class RangeTest(FitCallback):
         ended: why it ended: `ramp` (all rates), `diverged`, `non_finite`, or `fit` (the fit was over first); None before.
 
     Example:
-        >>> import numpy as np
+        >>> import keras, numpy as np
         >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
         >>> model.compile("sgd", "mse")
         >>> x = np.random.default_rng(0).normal(size=(64, 2))
@@ -189,7 +189,7 @@ class RangeTest(FitCallback):
         self._optimizer = type(optimizer_of(model)).__name__.lower()
         self._recorder = RampRecorder(self._rates, self._divergence, micro)
         self._counter, self._losses = UpdateCounter(model), BatchLoss(model, self._monitor, NAME)
-        self._tensors: Any = keras.ops.convert_to_tensor(self._rates, "float32")
+        self._tensors: list[Any] = list(tf.unstack(tf.constant(self._rates, "float32")))
 
     def on_train_batch_begin(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Set the rate of the update and empty the metrics."""

@@ -43,6 +43,7 @@ class ScheduleCallback(FitCallback):
         resolved: the schedule with every length in steps; None before the fit.
 
     Example:
+        >>> import keras, numpy as np
         >>> from lrsearch.schedules import Cosine
         >>> model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
         >>> model.compile("sgd", "mse")

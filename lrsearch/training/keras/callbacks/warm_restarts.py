@@ -31,7 +31,7 @@ class WarmRestarts(ScheduleCallback):
         finished_step: step at which the last one was finished, or None.
 
     Example:
-        >>> import keras
+        >>> import keras, numpy as np
         >>> model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
         >>> model.compile("sgd", "mse")
         >>> x, cycles = np.ones((20, 1)), WarmRestarts(max_lr=0.1, cycle_steps=3, cycle_mult=2)

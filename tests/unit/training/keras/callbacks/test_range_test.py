@@ -13,6 +13,7 @@ from tests.unit.training.keras.callbacks.toys import (
     deep,
     descent,
     linear,
+    own_step,
     quiet,
     state,
 )
@@ -285,36 +286,8 @@ def test_several_inputs_and_outputs(suite):
     assert before == pytest.approx(test.curve.losses[0], rel=1e-5)
 
 
-def own_step():
-    import keras
-    import tensorflow as tf
-
-    class Own(keras.Model):
-        def __init__(self):
-            super().__init__()
-            self.dense = keras.layers.Dense(1, use_bias=False, kernel_initializer=keras.initializers.Constant(0.1))
-            self.mean = keras.metrics.Mean(name="another_name")
-
-        def call(self, x):
-            return self.dense(x)
-
-        def train_step(self, data):
-            x, y = data
-            with tf.GradientTape() as tape:
-                loss = tf.reduce_mean((self(x, training=True) - y) ** 2)
-            gradients = tape.gradient(loss, self.trainable_weights)
-            self.optimizer.apply_gradients(zip(gradients, self.trainable_weights, strict=True))
-            self.mean.update_state(loss)
-            return {"objective": self.mean.result()}
-
-    model = Own()
-    model(X)
-    model.compile("sgd", jit_compile=False)
-    return model
-
-
 def test_a_train_step_of_your_own_that_names_its_loss_otherwise(suite):
-    model = own_step()
+    model = own_step("objective")
     with pytest.raises(ValueError, match="watches 'loss', and train_step answered with objective"):
         suite.RangeTest(steps=10).run(model, (X, Y))
     test = suite.RangeTest(start_lr=1e-3, end_lr=0.3, steps=20, monitor="objective")

@@ -51,6 +51,35 @@ def deep(optimizer: Any = None, policy: str = "float32", **compiling: Any):
     return model
 
 
+def own_step(reported: str, optimizer: Any = "sgd"):
+    """The linear model with a train_step of its own, whose metric has another name than what it reports."""
+    import keras
+    import tensorflow as tf
+
+    class Own(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.dense = keras.layers.Dense(1, use_bias=False, kernel_initializer=keras.initializers.Constant(0.1))
+            self.mean = keras.metrics.Mean(name="another_name")
+
+        def call(self, x):
+            return self.dense(x)
+
+        def train_step(self, data):
+            x, y = data
+            with tf.GradientTape() as tape:
+                loss = tf.reduce_mean((self(x, training=True) - y) ** 2)
+            gradients = tape.gradient(loss, self.trainable_weights)
+            self.optimizer.apply_gradients(zip(gradients, self.trainable_weights, strict=True))
+            self.mean.update_state(loss)
+            return {reported: self.mean.result()}
+
+    model = Own()
+    model(X)
+    model.compile(optimizer, jit_compile=False)
+    return model
+
+
 def batches(size: int = 8, count: int | None = None):
     """Batches of the data in order, over and over; `count` of them, or without end."""
     made = 0
