@@ -4,9 +4,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 JOB ?= examples/range_test_digits.json
+# Two test files at once; what starts a whole service runs alone, since it is held to seconds.
+SIDE_BY_SIDE := -n 2 --dist loadfile
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
-.PHONY: help setup demo up check fast test test-long bench lock
+.PHONY: help setup demo up check fast test test-long bench regret lock
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,16 +39,20 @@ check: setup ## Format, lint, types, import contracts, fast tests
 	@$(MAKE) --no-print-directory fast
 
 fast: setup ## The tests that need neither TensorFlow nor servers
-	@$(BIN)/pytest -m "not tensorflow and not service and not long" tests
+	@$(BIN)/pytest $(SIDE_BY_SIDE) -m "not tensorflow and not service and not long" tests
 
 test: check ## Everything: check, then all tests but the long ones
-	@$(BIN)/pytest -m "(tensorflow or service) and not long" tests
+	@$(BIN)/pytest $(SIDE_BY_SIDE) -m "(tensorflow or service) and not long" tests/unit tests/contract
+	@$(BIN)/pytest -m "(tensorflow or service) and not long" tests/integration tests/faults tests/e2e
 
 test-long: setup ## Full products, fuzz, chaos
 	@$(BIN)/pytest -m long tests
 
 bench: setup ## Performance as ratios, written to docs/benchmarks.md
 	@$(BIN)/python -m benchmarks
+
+regret: setup ## The regret benchmark from its stored measurements (python -m benchmarks.regret --measure trains anew)
+	@$(BIN)/python -m benchmarks.regret
 
 lock: setup ## Recompile requirements/*.lock from pyproject.toml
 	@$(BIN)/python -m uv pip compile -q --universal --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --python-version 3.11 --extra cpu --extra dev pyproject.toml -o requirements/dev.lock

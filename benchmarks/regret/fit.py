@@ -21,10 +21,10 @@ Floats = NDArray[np.float64]
 
 STEPS: Final[Floats] = np.round(np.arange(-1.5, 1.51, 0.05), 2)
 """Shifts that are tried, decades."""
-SHARES: Final = (0.3, 0.35, 0.4, 0.45, 0.5)
+SHARES: Final = (0.25, 0.3, 0.35, 0.4, 0.45)
 """Values of `Consensus.share` that are tried."""
 STARTS: Final = (0.05, 0.1, 0.15, 0.2, 0.25)
-"""Values of `Consensus.start` that are tried."""
+"""Values of `Consensus.start` that are tried; beyond a quarter it is no longer the start of a fall (`Reading.edge`)."""
 PENALTY: Final = 0.5
 """Regret a decade of shift must save, summed over an optimizer's tasks, before it is believed (times its square)."""
 LEAST: Final = 0.1

@@ -44,7 +44,16 @@ def digits_images() -> Dataset:
 
 def wine_noise() -> Dataset:
     """Wines with shuffled labels."""
-    true, rng = datasets.wine(), np.random.default_rng(0)
+    return _shuffled(datasets.wine())
+
+
+def digits_noise() -> Dataset:
+    """Digits with shuffled labels."""
+    return _shuffled(datasets.digits())
+
+
+def _shuffled(true: Dataset) -> Dataset:
+    rng = np.random.default_rng(0)
     return Dataset(true.x_train, rng.permutation(true.y_train), true.x_test, rng.permutation(true.y_test))
 
 

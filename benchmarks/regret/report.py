@@ -26,7 +26,7 @@ from benchmarks.regret.fit import Fit, folds, folds_by_optimizer
 from benchmarks.regret.intervals import interval_rows
 from benchmarks.regret.measure import VERDICT_TASKS
 from benchmarks.regret.races import LENGTHS, winners
-from benchmarks.regret.rivals import RIVALS
+from benchmarks.regret.rivals import RIVALS, Rival
 from benchmarks.regret.store import load_cycles, load_verdicts
 from benchmarks.regret.truth import Measured
 from lrsearch.experiments.race import Race
@@ -59,6 +59,8 @@ class Report:
         self.fit = Fit(tasks)
         self.shipped = ours(tasks, lambda _: Consensus())
         self.held_out = self.fit.held_out(folds(tasks))
+        self.has_race = [i for i, task in enumerate(tasks) if np.isfinite(task.race).any()]
+        self.raced = [tasks[i] for i in self.has_race]
 
     def row(self, name: str, answers: Floats, cost: str) -> list[str]:
         """One rule in the main table."""
@@ -77,7 +79,11 @@ class Report:
             self.row("as it ships, 1 range test", self.repeats(1), "100"),
             self.row("as it ships, 8 range tests", self.repeats(DRAWS), "8 x 100"),
             self.row("as it ships, 3 of 300 updates", long_answers(self.tasks, default), "3 x 300"),
-            self.row("as it ships, `monotone` followed", followed(self.tasks, default), "3 x 100 or twice that"),
+            self.row(
+                "as it ships, Adadelta raised to 1e3 where it had no answer",
+                followed(self.tasks, default),
+                "3 x 100 or twice that",
+            ),
         ]
         rows += [
             self.row(f"ours: {kind}", ours(self.tasks, lambda _, rule=rule: rule()), tests)
@@ -85,7 +91,13 @@ class Report:
             if kind != "consensus"
         ]
         rows += [self.row(rival.name, theirs(self.tasks, rival), str(rival.updates)) for rival in RIVALS]
+        rows.append(self.where_it_answers(RIVALS[0]))
         return table(["rule", *HEAD, "updates"], rows)
+
+    def where_it_answers(self, rival: Rival) -> list[str]:
+        """A rival on the draws on which held-out `consensus` has an answer: it must not win by keeping silent."""
+        answers = np.where(np.isnan(self.held_out), np.nan, theirs(self.tasks, rival))
+        return self.row(f"{rival.name}, where consensus answers", answers, str(rival.updates))
 
     def repeats(self, count: int) -> Floats:
         """Answers from other numbers of repeats."""
@@ -106,10 +118,10 @@ class Report:
         return table(["race", *HEAD, "extra updates"], rows)
 
     def _raced(self, race: Race, checkpoint: int) -> list[str]:
-        answers = winners(self.tasks, self.held_out, race, checkpoint)
-        spent = int(np.mean([task.race_steps[checkpoint] for task in self.tasks])) * race.trials
+        answers = winners(self.raced, self.held_out[self.has_race], race, checkpoint)
+        spent = int(np.mean([task.race_steps[checkpoint] for task in self.raced])) * race.trials
         name = f"{race.candidates} rates, {race.seeds} seed{'s' * (race.seeds > 1)}, {LENGTHS[checkpoint]}"
-        return self.row(name, answers, f"{spent:,}")
+        return [name, *figures(regrets(self.raced, answers)).cells(), f"{spent:,}"]
 
     def by(self, name: str, key: Callable[[Measured], str]) -> str:
         """Mean and p90 of held-out `consensus` and of the best rival, for each value of a key."""

@@ -31,6 +31,7 @@ DATASETS: Final = (
     _data("fashion_small_flat", (196,), 10, (4000, 1000), "The same, 2x2 means as 196 numbers."),
     _data("digits_images", (8, 8, 1), 10, (1437, 360), "The digits as images."),
     _data("wine_noise", (13,), 3, (142, 36), "Wines with shuffled labels: nothing can be learned."),
+    _data("digits_noise", (64,), 10, (1437, 360), "Digits with shuffled labels."),
     _data("iris_tiny", (4,), 3, (12, 120), "Twelve flowers to train on."),
 )
 MODELS: Final = (

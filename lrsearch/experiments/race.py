@@ -16,6 +16,8 @@ from lrsearch.training.plan import Plan, Validation
 
 Floats = NDArray[np.float64]
 
+CONTROL = 1e-9
+"""The control's rate over the suggestion: it learns nothing, and shows what nothing is worth."""
 FIRST_SEED = 1_000
 """Seeds of the race start this far above those of the range test: it must not see the same weights again."""
 TAIL = 0.1
@@ -27,9 +29,10 @@ class RaceResult:
     """Who won.
 
     Attributes:
-        lr: the winner, None when no candidate ended with a finite loss.
+        lr: the winner, None when no candidate ended with a finite loss, or none was better than the control.
         rates: shape (candidates,), rising.
         losses: shape (candidates, seeds), what each was judged by; infinite where it diverged.
+        control: shape (seeds,), the same without learning.
         places: shape (candidates,), mean place over the seeds, smoothed, 1 the best possible.
         is_at_edge: whether the winner is the lowest or the highest rate: the best one may lie beyond.
         updates: what the race cost.
@@ -39,6 +42,7 @@ class RaceResult:
     lr: float | None
     rates: Floats
     losses: Floats
+    control: Floats
     places: Floats
     is_at_edge: bool
     updates: int
@@ -52,6 +56,9 @@ class Race(Spec):
     held-out share at its last whole epoch; without one, by the mean of the last tenth of its training losses. The
     candidates are placed seed by seed (diverged ones last, ties share their places), the mean places are smoothed with
     their neighbours' (1/4, 1/2, 1/4; at the ends 3/4, 1/4), and the least wins; of equal ones the lowest rate.
+
+    The first runs are a control at a vanishing rate. A winner whose mean is not below the control's has learned nothing
+    that holds on samples it did not see (noise for labels, too few data), and is no suggestion.
 
     Places, since the losses of high rates are wild; smoothing, since neighbouring rates differ less than seeds do.
     All runs share model, data, batch size and optimizer, so that they stack into one computation.
@@ -72,8 +79,8 @@ class Race(Spec):
 
     @property
     def trials(self) -> int:
-        """Runs of the race."""
-        return self.candidates * self.seeds
+        """Runs of the race, the control's among them."""
+        return (1 + self.candidates) * self.seeds
 
     @property
     def updates(self) -> int:
@@ -91,7 +98,7 @@ class Race(Spec):
         return lr * 10.0 ** (self.spacing * steps)
 
     def plans(self, plan: Plan, lr: float) -> list[Plan]:
-        """The runs, rate by rate and seed by seed.
+        """The runs, rate by rate and seed by seed, the control first.
 
         Args:
             plan: a repeat of the range test: gives model, data, optimizer, batch size, engine and the first seed.
@@ -106,31 +113,44 @@ class Race(Spec):
                 validation=Validation(self.held_out) if self.held_out else None,
                 resume_from=None,
             )
-            for rate in self.rates(lr)
+            for rate in (CONTROL * lr, *self.rates(lr))
             for number in range(self.seeds)
         ]
 
     def judge(self, records: Sequence[TrialRecord]) -> RaceResult:
         """The winner, from the records of all runs, in the order of `plans`."""
-        losses = np.array([_loss(record) for record in records]).reshape(-1, self.seeds)
-        rates = np.array([float(record.arrays["lrs"][0]) for record in records[:: self.seeds]])
+        all_losses = np.array([_loss(record) for record in records]).reshape(-1, self.seeds)
+        control, losses = all_losses[0], all_losses[1:]
+        rates = np.array([float(record.arrays["lrs"][0]) for record in records[self.seeds :: self.seeds]])
         places = smoothed_places(losses)
         winner = int(np.argmin(places))
-        has_winner = bool(np.isfinite(losses[winner]).any())
-        updates = sum(len(record.arrays["losses"]) for record in records)
+        has_learned = bool(losses[winner].mean() < control.mean())
         return RaceResult(
-            lr=float(rates[winner]) if has_winner else None,
+            lr=float(rates[winner]) if has_learned else None,
             rates=rates,
             losses=losses,
+            control=control,
             places=places,
             is_at_edge=winner in {0, len(rates) - 1},
-            updates=updates,
-            why=self._why(rates, winner) if has_winner else "Every candidate diverged: lower the rates.",
+            updates=sum(len(record.arrays["losses"]) for record in records),
+            why=self._why(rates, winner) if has_learned else _nobody(losses),
         )
 
     def _why(self, rates: Floats, winner: int) -> str:
-        where = "Best of" if 0 < winner < len(rates) - 1 else "Best, at the edge, of"
-        return f"{where} {len(rates)} rates from {rates[0]:.2g} to {rates[-1]:.2g} after {self.steps} updates each, {self.seeds} seeds."
+        where = "Best" if 0 < winner < len(rates) - 1 else "Best, at the edge,"
+        return (
+            f"{where} of {len(rates)} rates from {rates[0]:.2g} to {rates[-1]:.2g} "
+            f"after {self.steps} updates each, {self.seeds} seeds."
+        )
+
+
+def _nobody(losses: Floats) -> str:
+    if not np.isfinite(losses).any():
+        return "Every candidate diverged: lower the rates."
+    return (
+        "No candidate beats the untrained model on samples it did not see: check the labels, use more data, or fewer "
+        "updates."
+    )
 
 
 def smoothed_places(losses: Floats) -> Floats:

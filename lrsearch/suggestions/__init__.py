@@ -11,10 +11,11 @@ import numpy as np
 
 from lrsearch.curves import Curve
 from lrsearch.errors import InvalidDocument, Problem
-from lrsearch.suggestions.base import SIGNIFICANT_RANKS, Suggestion, SuggestionRule, Verdict, nothing, ranked, read
+from lrsearch.suggestions.base import Suggestion, SuggestionRule, Verdict, nothing, read
 from lrsearch.suggestions.consensus import Consensus
 from lrsearch.suggestions.divergence_over_k import DivergenceOverK
 from lrsearch.suggestions.minimum_over_10 import MinimumOver10
+from lrsearch.suggestions.ranks import SIGNIFICANT_RANKS, ranked
 from lrsearch.suggestions.slide import Slide
 from lrsearch.suggestions.smith import Smith
 from lrsearch.suggestions.steepest import Steepest

@@ -12,7 +12,7 @@ from typing import ClassVar, Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from lrsearch.curves import ROUNDING, WIDTHS, Curve, Ended, Floats, Smoothed, noise_level, smoothings, usable
+from lrsearch.curves import ROUNDING, WIDTHS, Curve, Ended, Floats, Smoothed, smoothings, usable
 
 
 class Verdict(StrEnum):
@@ -57,11 +57,9 @@ SIGNIFICANT: Final = (20.0, 6.0, 6.0, 6.0)
 6 is calibrated on pure noise (benchmarks/bias.py). Only a clear fall is read with the narrowest kernel, which moves its
 edges least.
 """
-SIGNIFICANT_RANKS: Final = (math.inf, 6.0, 5.0, 4.8)
-"""The same for the mean ranks of several repeats, whose noise has no outliers (see `ranked`).
-
-Repeats that are each lost in noise leave some: the narrowest kernel found falls in them, but misplaced them.
-"""
+OVER_SCATTER: Final = 2.0
+"""A fall counts when it exceeds this many times what losses scatter at its foot: where the noise grows with the rate, as
+on labels that are noise, the dips of a curve are no falls. No task of the regret benchmark has a fall this small."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -175,36 +173,10 @@ def read(curve: Curve, significant: Sequence[float] = SIGNIFICANT) -> Reading | 
         if len(smoothed.x) < MIN_POINTS:
             return _too_short(curve, len(smoothed.x))
         reading = _before_divergence(curve, smoothed)
-        if _is_significant(reading, deviations):
+        if _is_significant(reading, deviations) and reading.drop > OVER_SCATTER * _foot(reading, smoothed.width):
             return _still_falling(reading) if _is_open(reading) else reading
         seen.append(smoothed)
     return _no_fall(curve, seen[1])
-
-
-def ranked(curves: Sequence[Curve]) -> Curve | None:
-    """Repeats of one ramp as one curve of mean ranks: what several noisy repeats say together, deaf to outliers.
-
-    rank_i = place of loss i among the n losses of its repeat / n, ties share their mean place, rates a repeat did not
-    reach share the last places; the mean over the repeats. None when the rates are not those of one ramp, or when a
-    repeat is without noise and so has said already that its loss does not move.
-
-    Source: Kruskal & Wallis 1952, Use of ranks in one-criterion variance analysis.
-    """
-    lrs = max(curves, key=len).lrs
-    if not all(np.array_equal(lrs[: len(curve)], curve.lrs) and noise_level(usable(curve)[1]) > 0 for curve in curves):
-        return None
-    return Curve(lrs, np.mean([_ranks(curve.losses, len(lrs)) for curve in curves], axis=0))
-
-
-def _ranks(losses: Floats, length: int) -> Floats:
-    """Mean places of the losses, filled up to a length, as shares of it."""
-    ended = np.logical_or.accumulate(~np.isfinite(losses))
-    filled = np.concatenate([np.where(ended, np.inf, losses), np.full(length - len(losses), np.inf)])
-    below, not_above = (
-        np.searchsorted(np.sort(filled), filled, "left"),
-        np.searchsorted(np.sort(filled), filled, "right"),
-    )
-    return 0.5 * (below + not_above + 1.0) / length
 
 
 def _too_short(curve: Curve, points: int) -> Suggestion:
@@ -242,6 +214,12 @@ def _diverged(smoothed: Smoothed) -> NDArray[np.intp]:
 
 def _is_significant(reading: Reading, deviations: float) -> bool:
     return reading.drop > max(deviations * reading.noise, _rounding(reading.y))
+
+
+def _foot(reading: Reading, width: float) -> float:
+    """Least scatter within two kernel widths before the minimum; behind it the rise would count as scatter."""
+    x = reading.x[: reading.bottom + 1]
+    return float(np.min(reading.scatter[: reading.bottom + 1][x >= x[-1] - 2.0 * width]))
 
 
 def _is_open(reading: Reading) -> bool:

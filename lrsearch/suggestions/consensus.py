@@ -10,7 +10,7 @@ from lrsearch.suggestions.base import Reading, Suggestion, SuggestionRule, rate
 
 @dataclass(frozen=True, slots=True)
 class Consensus(SuggestionRule):
-    """A bit over a third of the way through the useful rates, by log lr.
+    """Three tenths of the way through the useful rates, by log lr.
 
     log10 lr = a + `share` (b - a). a is the rate at which the loss has left its plateau by `start` of its fall, b the
     rate at which, after its minimum, it is back at the plateau; when it never is, the last rate before the run ended,
@@ -30,9 +30,9 @@ class Consensus(SuggestionRule):
 
     optimizer: str | None = None
     """Kind of the optimizer, for example `adam`; accepted, and changes nothing."""
-    share: float = 0.35
+    share: float = 0.3
     """Place between the two ends of the useful rates, 0 the lower, 1 the upper one; `python -m benchmarks.regret --fit`."""
-    start: float = 0.2
+    start: float = 0.25
     """Share of the fall the loss has made where the useful rates begin; `python -m benchmarks.regret --fit`."""
     reach: float = 2.0
     """Greatest distance of b from the end of the fall when the ramp ended before the loss was back, decades."""

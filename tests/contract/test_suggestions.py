@@ -11,7 +11,7 @@ from lrsearch.suggestions import RULES, RuleName
 from lrsearch.suggestions.base import SuggestionRule
 
 FOLDER = Path(lrsearch.suggestions.__file__).parent
-SHARED = {"__init__", "base"}
+SHARED = {"__init__", "base", "ranks"}
 
 every_rule = pytest.mark.parametrize("kind", list(RULES))
 

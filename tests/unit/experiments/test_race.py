@@ -30,6 +30,15 @@ def record(number, rate, losses, validated=None, stopped_at=None):
     return TrialRecord(number, status, number, {}, arrays, reason, stopped_at)
 
 
+CONTROL = 100.0
+
+
+def judged(race, records):
+    """Judge candidates beside a control that learned nothing."""
+    control = [record(i, 1e-12, [CONTROL], [CONTROL]) for i in range(race.seeds)]
+    return race.judge([*control, *records])
+
+
 def raced(race, plan, lr, trainer):
     records = []
     train_plans(dict(enumerate(race.plans(plan, lr))), Context(trainer, records.append))
@@ -48,26 +57,26 @@ def test_an_even_number_of_candidates_has_the_suggestion_between_two_of_them():
 def test_the_plans_share_everything_but_rate_and_seed_and_so_stack():
     race = Race(candidates=3, seeds=2, steps=50)
     plans = race.plans(PLAN, 0.1)
-    assert (6, {50}, {0.2}) == (len(plans), {p.steps for p in plans}, {p.validation.share for p in plans})
-    assert [(1005, 1006)] * 3 == [(plans[i].seed, plans[i + 1].seed) for i in (0, 2, 4)]
+    assert (8, {50}, {0.2}) == (len(plans), {p.steps for p in plans}, {p.validation.share for p in plans})
+    assert [(1005, 1006)] * 4 == [(plans[i].seed, plans[i + 1].seed) for i in (0, 2, 4, 6)]
     assert race.updates == sum(p.steps for p in plans)
 
 
 def test_without_a_held_out_share_nothing_is_validated():
-    assert [None] * 3 == [plan.validation for plan in Race(candidates=3, seeds=1, held_out=0.0).plans(PLAN, 0.1)]
+    assert [None] * 4 == [plan.validation for plan in Race(candidates=3, seeds=1, held_out=0.0).plans(PLAN, 0.1)]
 
 
 def test_the_least_held_out_loss_wins_not_the_least_training_loss():
     race = Race(candidates=5, seeds=1)
     held_out = (6.0, 3.0, 1.0, 2.0, 7.0)
     records = [record(i, 10.0 ** (i - 4), [9.0 - i], validated=[0.0, loss]) for i, loss in enumerate(held_out)]
-    assert pytest.approx(0.01) == race.judge(records).lr
+    assert pytest.approx(0.01) == judged(race, records).lr
 
 
 def test_without_validation_the_end_of_the_training_losses_counts():
     race = Race(candidates=3, seeds=1)
     tails = ([1.0] * 18 + [5.0, 5.0], [9.0] * 18 + [2.0, 2.0], [1.0] * 18 + [6.0, 6.0])
-    assert [5.0, 2.0, 6.0] == race.judge([record(i, 1.0 + i, tail) for i, tail in enumerate(tails)]).losses[
+    assert [5.0, 2.0, 6.0] == judged(race, [record(i, 1.0 + i, tail) for i, tail in enumerate(tails)]).losses[
         :, 0
     ].tolist()
 
@@ -79,12 +88,12 @@ def test_a_run_that_ended_early_is_last_whatever_its_losses_were():
         record(1, 1.0, [2.0], [2.5]),
         record(2, 10.0, [0.1, np.nan], [0.0], stopped_at=1),
     ]
-    assert (0.1, True) == (race.judge(records).lr, race.judge(records).is_at_edge)
+    assert (0.1, True) == (judged(race, records).lr, judged(race, records).is_at_edge)
 
 
 def test_nobody_wins_when_everything_diverged():
     race = Race(candidates=3, seeds=1)
-    result = race.judge([record(i, 1.0 + i, [np.nan], stopped_at=0) for i in range(3)])
+    result = judged(race, [record(i, 1.0 + i, [np.nan], stopped_at=0) for i in range(3)])
     assert (None, True) == (result.lr, "diverged" in result.why)
 
 
@@ -102,7 +111,7 @@ def test_a_lone_winner_between_losers_yields_to_a_neighbourhood():
 def test_equal_losses_share_their_places_and_the_lowest_rate_wins():
     assert np.ptp(smoothed_places(np.ones((4, 2)))) == 0.0
     race = Race(candidates=3, seeds=1)
-    assert 0.1 == race.judge([record(i, 10.0 ** (i - 1), [1.0], [1.0]) for i in range(3)]).lr
+    assert 0.1 == judged(race, [record(i, 10.0 ** (i - 1), [1.0], [1.0]) for i in range(3)]).lr
 
 
 @pytest.mark.parametrize("suggestion", [0.003, 0.1, 1.0])
@@ -117,4 +126,16 @@ def test_a_race_on_the_bowl_finds_a_rate_below_the_stability_limit_and_never_a_d
 
 def test_the_race_says_what_it_cost_and_when_the_winner_is_at_the_edge():
     result = raced(Race(candidates=3, seeds=2, steps=30), PLAN, 1e-5, ToyTrainer())
-    assert (180, True, True) == (result.updates, result.is_at_edge, "at the edge" in result.why)
+    assert (240, True, True) == (result.updates, result.is_at_edge, "at the edge" in result.why)
+
+
+def test_a_winner_that_is_no_better_than_not_learning_is_no_suggestion():
+    race = Race(candidates=3, seeds=1)
+    records = [record(i, 10.0**i, [0.1], validated=[CONTROL + loss]) for i, loss in enumerate((2.0, 1.0, 3.0))]
+    result = judged(race, records)
+    assert (None, True) == (result.lr, "untrained model" in result.why)
+
+
+def test_the_control_learns_nothing():
+    race = Race(candidates=3, seeds=1)
+    assert race.plans(PLAN, 0.1)[0].rates.max() < 1e-9
