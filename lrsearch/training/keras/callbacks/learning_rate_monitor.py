@@ -8,7 +8,12 @@ from typing import Any
 import keras
 
 from lrsearch.training.keras.callbacks.base import FitCallback
-from lrsearch.training.keras.callbacks.optimizer_access import optimizer_of, rate_of, updates_of
+from lrsearch.training.keras.callbacks.optimizer_access import (
+    optimizer_of,
+    rate_of,
+    single_rate,
+    updates_of,
+)
 
 
 class LearningRateMonitor(FitCallback):
@@ -30,7 +35,7 @@ class LearningRateMonitor(FitCallback):
     def on_train_begin(self, logs: Mapping[str, Any] | None = None) -> None:
         """Start with empty records."""
         self._forget()
-        self._is_variable = isinstance(optimizer_of(self.fitted).learning_rate, keras.Variable)
+        self._is_variable = isinstance(single_rate(self.fitted, type(self).__name__), keras.Variable)
 
     def on_train_batch_begin(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Note the step, and the rate of a schedule in the optimizer."""

@@ -22,19 +22,28 @@ def optimizer_of(model: keras.Model) -> Any:
     return getattr(optimizer, "inner_optimizer", optimizer)
 
 
+def single_rate(model: keras.Model, callback: str) -> Any:
+    """The optimizer's rate, as a variable or as a schedule's value at the present step.
+
+    Raises:
+        ValueError: there is more than one.
+    """
+    optimizer = optimizer_of(model)
+    if not hasattr(optimizer, "learning_rate"):
+        raise ValueError(
+            f"{type(optimizer).__name__} has no single learning rate for {callback}: compile the model with one optimizer."
+        )
+    return optimizer.learning_rate
+
+
 def settable_rate(model: keras.Model, callback: str) -> Any:
     """The optimizer's rate as the variable that its compiled updates read.
 
     Raises:
         ValueError: the rate is a schedule or a function, or there is more than one.
     """
-    optimizer = optimizer_of(model)
-    name = type(optimizer).__name__
-    if not hasattr(optimizer, "learning_rate"):
-        raise ValueError(
-            f"{name} has no single learning rate for {callback} to set: compile the model with one optimizer."
-        )
-    rate: Any = optimizer.learning_rate
+    rate = single_rate(model, callback)
+    name = type(optimizer_of(model)).__name__
     if not isinstance(rate, keras.Variable):
         raise ValueError(  # noqa: TRY004 - the optimizer is of the right type, its rate is not
             f"{name} was built with a LearningRateSchedule (or a function) as its learning_rate, so {callback} cannot "

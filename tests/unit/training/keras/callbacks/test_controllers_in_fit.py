@@ -104,7 +104,7 @@ def test_a_range_test_in_the_middle_of_a_fit_finds_a_rate_and_trains_on_at_it(su
     np.testing.assert_allclose([0.01, 0.01, test.new_lr, test.new_lr], monitor.lrs, rtol=1e-6)
 
 
-@pytest.mark.parametrize("policy", ["float32", "mixed_float16"])
+@pytest.mark.parametrize("policy", ["float32", pytest.param("mixed_float16", marks=pytest.mark.long)])
 def test_a_test_that_finds_nothing_leaves_no_trace_in_the_fit(suite, policy):
     import keras
 

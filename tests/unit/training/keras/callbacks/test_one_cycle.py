@@ -107,7 +107,10 @@ def test_beta_1_of_adam_moves(suite):
     np.testing.assert_allclose(adam(RESOLVED(STEPS), RESOLVED.momenta(STEPS)), weights, rtol=1e-4)
 
 
-@pytest.mark.parametrize("kind", ["RMSprop", "AdamW", "Adamax", "Nadam", "Lion", "Lamb"])
+@pytest.mark.parametrize(
+    "kind",
+    ["RMSprop", "Nadam", "Lion", *(pytest.param(kind, marks=pytest.mark.long) for kind in ("AdamW", "Adamax", "Lamb"))],
+)
 def test_momentum_of_other_optimizers_moves(suite, kind):
     import keras
 
