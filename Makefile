@@ -54,6 +54,9 @@ bench: setup ## Performance as ratios, written to docs/benchmarks.md
 regret: setup ## The regret benchmark from its stored measurements (python -m benchmarks.regret --measure trains anew)
 	@$(BIN)/python -m benchmarks.regret
 
+reproduce: setup ## Run the published studies again, written to docs/reproductions.md (some minutes)
+	@$(BIN)/python -m benchmarks.reproduce
+
 lock: setup ## Recompile requirements/*.lock from pyproject.toml
 	@$(BIN)/python -m uv pip compile -q --universal --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --python-version 3.11 --extra cpu --extra dev pyproject.toml -o requirements/dev.lock
 	@$(BIN)/python -m uv pip compile -q --universal --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --python-version 3.11 --extra cpu pyproject.toml -o requirements/cpu.lock

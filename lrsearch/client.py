@@ -136,6 +136,15 @@ class Client:
         """The finished trials of a job."""
         return self._request("GET", f"/v1/jobs/{job_id}/trials").json()["items"]
 
+    def curve(self, job_id: str, number: int) -> dict[str, Any]:
+        """Rates and batch losses of a trial by update, and its metrics by epoch (None where one was not finite)."""
+        path = f"/v1/jobs/{job_id}/trials/{number}/curve"
+        curve = self._request("GET", path).json()
+        if None in curve["losses"]:  # JSON cannot tell infinity from NaN; CSV can
+            rows = self._request("GET", path, params={"format": "csv"}).text.splitlines()
+            curve["losses"] = [float(row.rpartition(",")[2]) for row in rows[1:]]
+        return curve
+
     def plots(self, job_id: str) -> list[dict[str, Any]]:
         """Names, titles and links of a job's figures."""
         return self._request("GET", f"/v1/jobs/{job_id}/plots").json()["items"]

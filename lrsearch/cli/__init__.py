@@ -8,7 +8,7 @@ from typing import Final
 
 import typer
 
-from lrsearch.cli import demo, service, talk
+from lrsearch.cli import demo, export, service, talk
 from lrsearch.errors import InvalidDocument, LrsearchError, Misconfigured, Unavailable
 
 EXIT_CODES: Final = {Misconfigured: 2, Unavailable: 75}
@@ -25,6 +25,7 @@ app = typer.Typer(
 service.register(app)
 talk.register(app)
 demo.register(app)
+export.register(app)
 
 
 @app.command()

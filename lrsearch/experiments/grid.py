@@ -207,5 +207,5 @@ def is_number(value: Any) -> bool:
 def shown(value: Any) -> str:
     """A value as names of settings show it."""
     if is_number(value):
-        return f"{value:g}" if abs(value) < 1e5 else str(value)
+        return str(value) if isinstance(value, int) else f"{value:g}"
     return value if isinstance(value, str) else json.dumps(value)

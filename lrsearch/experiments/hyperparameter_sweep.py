@@ -27,7 +27,7 @@ class HyperparameterSweep(Sweep):
     optimizer: AnyOptimizer
     schedule: AnySchedule | None = None
     """Left out: the constant rate `optimizer.learning_rate`, or Keras' default."""
-    vary: Annotated[tuple[Vary, ...], Field(min_length=1, max_length=2)]
+    vary: Annotated[list[Vary], Field(min_length=1, max_length=2)]
     """One or two fields."""
 
     @cached_property

@@ -41,7 +41,7 @@ class OptimizerComparison(Sweep):
     )
 
     kind: Literal["optimizer_comparison"] = "optimizer_comparison"
-    optimizers: Annotated[tuple[AnyOptimizer, ...], Field(min_length=1, max_length=MOST_TRIALS)]
+    optimizers: Annotated[list[AnyOptimizer], Field(min_length=1, max_length=MOST_TRIALS)]
     """What is compared."""
     learning_rate: Rate | None = None
     """One rate for all, as in the lecture: it favours the optimizers whose range it lies in."""

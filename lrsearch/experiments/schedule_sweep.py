@@ -29,9 +29,9 @@ class ScheduleSweep(Sweep):
 
     kind: Literal["schedule_sweep"] = "schedule_sweep"
     optimizer: AnyOptimizer
-    schedules: Annotated[tuple[AnySchedule, ...], Field(min_length=1, max_length=MOST_TRIALS)]
+    schedules: Annotated[list[AnySchedule], Field(min_length=1, max_length=MOST_TRIALS)]
     """What is compared."""
-    vary: Annotated[tuple[Vary, ...], Field(max_length=2)] = ()
+    vary: Annotated[list[Vary], Field(max_length=2)] = Field(default=[])
     """Fields of all the schedules, for example /schedule/max_lr, and their values."""
 
     @cached_property
