@@ -15,7 +15,7 @@ from lrsearch.errors import Problem
 from lrsearch.spec import PositiveInt, Spec
 from lrsearch.status import TrialStatus
 from lrsearch.training.plan import Checkpoint, Plan
-from lrsearch.training.trainer import Answer, Continue, Run, Segment, Stop, StopReason, Trainer
+from lrsearch.training.trainer import Run, StopReason, Trainer
 
 LabelKey = Annotated[str, Field(min_length=1, max_length=100)]
 LabelValue = Annotated[str, Field(max_length=500)]
@@ -99,28 +99,6 @@ class Context:
     checkpoints: Mapping[int, Checkpoint] = field(default_factory=dict[int, Checkpoint])
     on_checkpoint: Callable[[int, Callable[[], Checkpoint]], None] = lambda number, make: None
     finished: Callable[[], Mapping[int, TrialRecord]] = dict[int, TrialRecord]
-
-
-def train_plans(plans: Mapping[int, Plan], context: Context) -> None:
-    """Train plans by trial number under the context: resume, progress, checkpoints, stops; a record for each."""
-    numbers = list(plans)
-    resumed = [
-        replace(plans[number], resume_from=context.checkpoints.get(number, plans[number].resume_from))
-        for number in numbers
-    ]
-    done = [0 if plan.resume_from is None else plan.resume_from.step for plan in resumed]
-    total = sum(plan.steps for plan in resumed)
-
-    def observe(index: int, segment: Segment) -> Answer:
-        done[index] = segment.first_step + len(segment.losses)
-        context.on_progress(Progress(sum(done), total))
-        context.on_checkpoint(numbers[index], segment.checkpoint)
-        reason = context.should_stop()
-        return Continue() if reason is None else Stop(reason)
-
-    runs = context.trainer.train(resumed, observe)
-    for number, plan, run in zip(numbers, resumed, runs, strict=True):
-        context.on_trial(record_of(number, plan, run))
 
 
 STATUS_OF: Mapping[StopReason, TrialStatus] = {

@@ -21,10 +21,10 @@ from lrsearch.experiments.base import (
     PlotSpec,
     Span,
     TrialRecord,
-    train_plans,
 )
 from lrsearch.experiments.keras_code import range_test_code
 from lrsearch.experiments.numbers import finite_or_none
+from lrsearch.experiments.tasks import Task, train_tasks
 from lrsearch.spec import PositiveInt, Rate, Seed, broken
 from lrsearch.suggestions import RULES, RuleName, suggest
 from lrsearch.suggestions.base import Suggestion
@@ -148,7 +148,7 @@ class RangeTest(Experiment):
 
     def train(self, trials: Sequence[int], context: Context) -> None:
         """Train the repeats and hand over their curves."""
-        train_plans({trial: self.plan(trial) for trial in trials}, context)
+        train_tasks([Task(trial, self.plan(trial)) for trial in trials], context)
 
     def conclude(self, records: Sequence[TrialRecord]) -> dict[str, Any]:
         """Bounds by every rule, the chosen rule's suggestion, the curves, and what they hold for."""

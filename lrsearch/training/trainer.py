@@ -91,7 +91,7 @@ class Run:
         final: metrics at the end (`test_loss`, `test_accuracy`, ...).
         engine: name of the trainer.
         engine_facts: choices that matter for the figures (xla and why, stack size, device), JSON-able.
-        seconds: wall-clock seconds by phase (`build`, `train`, ...).
+        seconds: wall-clock seconds by phase (`build`, `train`, ...); of a stack, the run's share.
     """
 
     curve: Curve

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from lrsearch.experiments.base import Context, TrialRecord, train_plans
+from lrsearch.experiments.base import Context, TrialRecord
 from lrsearch.experiments.race import Race, smoothed_places
+from lrsearch.experiments.tasks import Task, train_tasks
 from lrsearch.status import TrialStatus
 from lrsearch.training.optimizer_specs import SPECS
 from lrsearch.training.plan import BuiltinData, BuiltinModel, Plan
@@ -41,7 +42,9 @@ def judged(race, records):
 
 def raced(race, plan, lr, trainer):
     records = []
-    train_plans(dict(enumerate(race.plans(plan, lr))), Context(trainer, records.append))
+    train_tasks(
+        [Task(number, made) for number, made in enumerate(race.plans(plan, lr))], Context(trainer, records.append)
+    )
     return race.judge(sorted(records, key=lambda found: found.number))
 
 

@@ -115,7 +115,8 @@ def test_a_linear_ramp_is_drawn_on_a_linear_axis():
 
 def test_a_cancelled_test_keeps_its_partial_curves():
     records: list[TrialRecord] = []
-    context = Context(ToyTrainer(), records.append, should_stop=lambda: StopReason.CANCELLED)
+    asked = iter([None])
+    context = Context(ToyTrainer(), records.append, should_stop=lambda: next(asked, StopReason.CANCELLED))
     result = RangeTest.model_validate(DOCUMENT).run(context)
     assert {record.status.value for record in records} == {"cancelled"}
     assert all(row["stop_reason"] == "cancelled" for row in result["curves"])

@@ -98,8 +98,10 @@ class CompiledTrainer:
             "train": time.perf_counter() - compiled - driver.test_seconds,
             "test": driver.test_seconds,
         }
+        # each member's share, so that the seconds of a job's trials add up to what the job took
+        share = {phase: spent / len(planned.items) for phase, spent in seconds.items()}
         return {
-            item.index: recorder.run(final=final, engine_facts=dict(facts), seconds=dict(seconds))
+            item.index: recorder.run(final=final, engine_facts=dict(facts), seconds=dict(share))
             for item, recorder, final in zip(planned.items, recorders, driver.final, strict=True)
         }
 

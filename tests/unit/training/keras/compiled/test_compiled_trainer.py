@@ -1,3 +1,4 @@
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -147,3 +148,12 @@ def test_the_facts_name_what_was_chosen_and_why(trainer):
     facts = run.engine_facts
     assert (True, 1, "cpu") == (facts["xla"], facts["stack"], facts["device"])
     assert all(facts[name] for name in ("xla_why", "stack_why", "intra_op_threads", "versions"))
+
+
+def test_the_seconds_of_a_stack_are_shared_among_its_members(trainer):
+    runs = trainer.train([plan(seed, steps=3) for seed in range(3)])
+    assert len({tuple(run.seconds.values()) for run in runs}) == 1
+    assert 3 == runs[0].engine_facts["stack"]
+    began = time.perf_counter()
+    again = trainer.train([plan(seed, steps=3) for seed in range(3)])
+    assert sum(sum(run.seconds.values()) for run in again) <= time.perf_counter() - began
