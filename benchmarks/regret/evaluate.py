@@ -83,12 +83,12 @@ def long_answers(tasks: Sequence[Measured], rule: SuggestionRule) -> Floats:
     return np.stack([log_rates([advise(curves_of(task, "long"), Remembering(rule))]) for task in tasks])
 
 
-def followed(tasks: Sequence[Measured], rule: SuggestionRule) -> Floats:
+def followed(tasks: Sequence[Measured], rule: SuggestionRule, repeats: int = REPEATS) -> Floats:
     """log10 of the answers when no answer is followed by a test up to 1e3 (measured for Adadelta), and that one counts."""
-    found = ours(tasks, lambda _: rule)
+    found = ours(tasks, lambda _: rule, repeats)
     for i, task in enumerate(tasks):
         if "raised" in task.curves:
-            again = log_rates(advice(task, rule, ramp="raised"))
+            again = log_rates(advice(task, rule, repeats, "raised"))
             found[i] = np.where(np.isnan(found[i]), again, found[i])
     return found
 

@@ -68,7 +68,7 @@ class Race(Spec):
 
     steps: PositiveInt = 200
     """Updates of each run."""
-    candidates: Annotated[int, Field(ge=3, le=64, strict=True)] = 11
+    candidates: Annotated[int, Field(ge=3, le=64, strict=True)] = 15
     """Rates; an odd number has the suggestion itself in the middle."""
     seeds: Annotated[int, Field(ge=1, le=64, strict=True)] = 3
     """Runs of each rate."""
