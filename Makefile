@@ -8,7 +8,7 @@ JOB ?= examples/range_test_digits.json
 SIDE_BY_SIDE := -n 2 --dist loadfile
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
-.PHONY: help setup demo up check fast test test-long bench regret lock
+.PHONY: help setup demo up check fast test test-long bench regret reproduce lock
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

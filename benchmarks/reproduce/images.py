@@ -68,7 +68,7 @@ def _rate_reading(b: Outcome, rate: float, loss: float, accuracy: float) -> Read
         learnt = "learns" if should_learn else "does not learn"
         agrees = has_learnt == should_learn
     figure = f"test loss {b.figure(rate)}, accuracy {b.figure(rate, 'test_accuracy')}"
-    why = "p against 0.001: " + (f"{b.p(rate, 0.001):.2g}" if rate != 0.001 else "-")
+    why = f"against 0.001: p = {b.p(rate, 0.001):.2g}" if rate != 0.001 else "the published default and best"
     if not agrees and rate == 0.01:
         why += "; after so few updates a large rate is ahead, the published run has 80 times as many"
     return Reading(f"lr {rate:g}: loss {loss:g}, accuracy {accuracy:g}: {learnt}", figure, agrees, why)
@@ -85,9 +85,7 @@ def _c(run: Runner) -> list[Section]:
         suggestion["why"],
     )
     first = Section("C Range test", test, "Fashion-MNIST instead of MNIST, 80 updates instead of an epoch.", [bounds])
-    example = run.outcomes  # the bounds of the test become those of the restarts, as in the study
-    assert "c_range_test_fashion_mnist" in example
-    schedules = _with_bounds(low, high)
+    schedules = _with_bounds(low, high)  # the bounds of the test become those of the restarts, as in the study
     c = run.run("c_warm_restarts_fashion_mnist", **({"schedules": schedules} if schedules else {}))
     restarts, constant = "warm_restarts", "constant"
     p = c.p(restarts, constant)

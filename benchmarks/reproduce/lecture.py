@@ -156,40 +156,46 @@ def _e7(run: Runner) -> Section:
     return Section("E7 Decay", e7, "", readings)
 
 
+PATIENCES = (2, 5, 8, 10)
+
+
 def _e8_published(run: Runner) -> Section:
     e8 = run.run("e8_plateau_patience_as_published")
-    drops = sum(len(record.facts["controllers"]) for record in e8.records)
+    fired = sum(bool(record.facts["controllers"]) for record in e8.records)
+    epochs = "; ".join(f"patience {patience}: {_in_words(_first_drops(e8, patience))}" for patience in PATIENCES)
     reading = Reading(
-        "patience changes when the rate drops",
-        f"{drops} drops in {len(e8.records)} runs; the four settings differ by at most "
-        f"{max(abs(test['difference'] or 0) for test in e8.result['tests']):.2g}",
-        drops > 0,
-        "at batch 256 the validation loss improves in every epoch, so the plateau never comes",
+        "at batch 256 the plateau never fires: the four settings are equal (one seed, tried before this product)",
+        f"the rate drops in {fired} of {len(e8.records)} runs; first drops after epoch: {epochs}",
+        fired == 0,
+        "plain gradient descent at .01 swings at this batch size: the validation loss is not monotone, so short patience "
+        "fires early, by chance of the seed",
     )
     return Section("E8 Plateau patience, as published", e8, "", [reading])
 
 
 def _e8(run: Runner) -> Section:
     e8 = run.run("e8_plateau_patience")
-    readings = [
-        Reading(
-            f"patience {patience}: first drop near epoch {epoch}",
-            f"median first drop after epoch {_first_drop(e8, patience):.0f}",
-            abs(_first_drop(e8, patience) - epoch) <= max(3, 0.35 * epoch),
-            "within a third (at least 3 epochs) counts as near; the published figure is of one seed",
-        )
-        for patience, epoch in ((2, 4), (5, 15), (10, 20))
-    ]
+    readings: list[Reading] = []
+    for patience, epoch in ((2, 4), (5, 15), (10, 20)):
+        drops = _first_drops(e8, patience)
+        agrees = bool(drops) and min(drops) <= epoch <= max(drops)
+        why = "one seed was published; it is " + ("within" if agrees else "outside") + " the range of ours"
+        ours = f"first drop after epoch {_in_words(drops)}"
+        readings.append(Reading(f"patience {patience}: first drop near epoch {epoch}", ours, agrees, why))
     return Section("E8 Plateau patience, batch 32 and momentum .9", e8, "", readings)
 
 
-def _first_drop(outcome: Outcome, patience: int) -> float:
-    firsts = [
+def _first_drops(outcome: Outcome, patience: int) -> list[int]:
+    """Epoch, counted from 1, after which the rate first drops, of every run in which it does."""
+    return [
         record.facts["controllers"][0]["epoch"] + 1
         for record in outcome.records
         if patience in record.setting["values"].values() and record.facts["controllers"]
     ]
-    return float(np.median(firsts)) if firsts else float("nan")
+
+
+def _in_words(epochs: list[int]) -> str:
+    return f"{np.median(epochs):.0f} ({min(epochs)} to {max(epochs)})" if epochs else "never"
 
 
 def _e9(run: Runner) -> Section:

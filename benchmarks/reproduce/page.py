@@ -60,7 +60,7 @@ def _section(section: Section) -> list[str]:
     document, result = section.outcome.document, section.outcome.result
     length = f"{document['epochs']} epochs" if document.get("epochs") else f"{document.get('steps')} updates"
     seeds = document.get("seeds", document.get("repeats", 1))
-    setting = f"{document['model']['name']} on {document['data']['name']}, batch {document['batch_size']}, {length}, {seeds} seeds"
+    setting = f"{document['model']['name']} on {document['data']['name']}, batch {document['batch_size']}, {length}, {seeds} seed{'s' if seeds > 1 else ''}"
     lines = [
         f"## {section.title}",
         "",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -62,20 +62,15 @@ def _band(metric: str, records: Sequence[TrialRecord], epochs: int, kept: NDArra
 
 
 def provenance(records: Sequence[TrialRecord]) -> dict[str, Any]:
-    """Engine, environment, seconds by phase and updates of the trials; what a stack shares is counted once."""
+    """Engine, environment, seconds by phase and updates of the trials."""
     seconds: dict[str, float] = {}
     for record in records:
-        stack = max(1, int(_environment(record).get("stack", 1)))
         for phase, spent in record.facts.get("seconds", {}).items():
-            seconds[phase] = seconds.get(phase, 0.0) + spent / stack
+            seconds[phase] = seconds.get(phase, 0.0) + spent
     engines = sorted({str(record.facts.get("engine")) for record in records})
     return {
         "engine": ", ".join(engines) or None,
-        "environment": _environment(records[0]) if records else {},
+        "environment": records[0].facts.get("environment", {}) if records else {},
         "seconds": seconds,
         "updates": sum(len(record.arrays["losses"]) for record in records),
     }
-
-
-def _environment(record: TrialRecord) -> Mapping[str, Any]:
-    return record.facts.get("environment", {})

@@ -1,0 +1,149 @@
+"""What a sweep costs beside its training, and study E against the plain Keras loops; `python -m benchmarks.sweeps`."""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import keras
+import numpy as np
+from pydantic import TypeAdapter
+
+from benchmarks.reproduce.runs import EXAMPLES, Runner
+from lrsearch import jobs
+from lrsearch.artifacts import ArtifactStore
+from lrsearch.db import Database
+from lrsearch.experiments import AnyExperiment
+from lrsearch.experiments.base import Experiment
+from lrsearch.settings import Settings
+from lrsearch.spec import validate
+from lrsearch.training.keras import datasets, default_trainer, models
+from lrsearch.training.plan import Plan
+from lrsearch.training.toy_trainer import ToyTrainer
+from lrsearch.training.trainer import Observer, Run, go_on
+from worker.runtime import Runtime
+
+TRIALS_200: dict[str, Any] = {
+    "schema": 1,
+    "kind": "hyperparameter_sweep",
+    "model": {"kind": "builtin", "name": "digits_mlp"},
+    "data": {"kind": "builtin", "name": "digits"},
+    "optimizer": {"kind": "sgd"},
+    "batch_size": 128,
+    "epochs": 5,
+    "seeds": 10,
+    "stress_seeds": 0,
+    "vary": [{"pointer": "/optimizer/learning_rate", "low": 1e-4, "high": 1.0, "points": 20, "spacing": "log"}],
+}
+
+
+class Timed:
+    """A trainer whose time is counted, so that the rest can be told from it."""
+
+    name = "toy"
+
+    def __init__(self) -> None:
+        self.seconds, self._trainer = 0.0, ToyTrainer()
+
+    def train(self, plans: Sequence[Plan], observer: Observer = go_on) -> list[Run]:
+        """As `Trainer.train`."""
+        began = time.perf_counter()
+        runs = self._trainer.train(plans, observer)
+        self.seconds += time.perf_counter() - began
+        return runs
+
+
+def service_share() -> float:
+    """Milliseconds a trial of a 200-trial sweep, from validation to the stored result, without the trainer's calls."""
+    with tempfile.TemporaryDirectory() as folder:
+        db = Database(f"sqlite:///{folder}/sweep.db")
+        db.migrate()
+        trainer = Timed()
+        runtime = Runtime(db, ArtifactStore(Path(folder) / "artifacts"), trainer, Settings(), "bench")
+        began = time.perf_counter()
+        experiment: Experiment = validate(TypeAdapter[Any](AnyExperiment), TRIALS_200)
+        assert not experiment.problems()
+        submitted = jobs.submit(db, experiment, TRIALS_200, workers=1)
+        for pack_id in submitted.pack_ids:
+            runtime.run(pack_id)
+        spent = time.perf_counter() - began - trainer.seconds
+        assert jobs.get(db, submitted.job.job_id).status == "succeeded"
+        db.dispose()
+    return 1000 * spent / 200
+
+
+def plain_seconds(batch_size: int, epochs: int) -> float:
+    """What the notebook's loop takes for so many epochs: build, compile, fit with validation."""
+    data = datasets.load("blobs")
+    began = time.perf_counter()
+    model = models.blobs_mlp((2,), 3, "classification")
+    model.compile("sgd", "categorical_crossentropy", metrics=["accuracy"])
+    model.fit(data.x_train, data.y_train, batch_size, epochs, verbose=0, validation_data=(data.x_test, data.y_test))
+    keras.backend.clear_session()
+    return time.perf_counter() - began
+
+
+def study_e() -> tuple[float, float, float]:
+    """Seconds of study E with one seed: plain Keras loops (from samples), our first run, our second."""
+    names = sorted(path.stem for path in EXAMPLES.glob("e[0-9]*.json"))
+    runner = Runner(default_trainer())
+    plain = _plain_total(names)
+    totals: list[float] = []
+    for _ in range(2):
+        one = {"seeds": 1}
+        totals.append(sum(runner.run(name, **(one if _is_sweep(name) else {})).seconds for name in names))
+    return plain, totals[0], totals[1]
+
+
+def _is_sweep(name: str) -> bool:
+    return "seeds" in json.loads((EXAMPLES / f"{name}.json").read_text())
+
+
+def _plain_total(names: Sequence[str]) -> float:
+    """Start and seconds an epoch are measured at three batch sizes, and taken between them, for every run of the study."""
+    sizes = (5, 32, 256)
+    start = statistics.median(plain_seconds(256, 1) for _ in range(3))
+    per_epoch = [(plain_seconds(size, 11) - start) / 10 for size in sizes]
+    total = 0.0
+    for name in names:
+        if name == "e6_decay_curve":
+            continue  # a plot in the notebook, no training
+        document = json.loads((EXAMPLES / f"{name}.json").read_text())
+        for batch, epochs in _runs(document):
+            rate = float(np.interp(np.log(batch), np.log(sizes), per_epoch))
+            total += start + epochs * rate
+    return total
+
+
+def _runs(document: dict[str, Any]) -> list[tuple[int, int]]:
+    """Batch size and epochs of every run, one seed each."""
+    varied = [(vary["pointer"], value) for vary in document.get("vary", []) for value in vary["values"]]
+    members = varied or [("", None)] * len(document.get("schedules", document.get("optimizers", [None])))
+    return [
+        (
+            value if pointer == "/batch_size" else document["batch_size"],
+            value if pointer == "/epochs" else document["epochs"],
+        )
+        for pointer, value in members
+    ]
+
+
+def main() -> None:
+    """Print the figures."""
+    shares = [service_share() for _ in range(3)]
+    print(f"service's own share of a 200-trial sweep: {statistics.median(shares):.1f} ms a trial (target < 10)")
+    plain, cold, warm = study_e()
+    print(f"study E, one seed: plain Keras loops {plain:.0f} s, cold {cold:.1f} s (1/{plain / cold:.0f}, target 1/60)")
+    print(f"warm {warm:.1f} s (1/{plain / warm:.0f}, target 1/300)")
+
+
+if __name__ == "__main__":
+    main()

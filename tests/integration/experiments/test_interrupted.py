@@ -1,0 +1,94 @@
+"""A comparison whose worker is killed between trials: the next attempt runs the rest and nothing twice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy
+from pydantic import TypeAdapter
+
+from lrsearch import jobs
+from lrsearch.artifacts import ArtifactStore
+from lrsearch.db import Database
+from lrsearch.experiments import AnyExperiment
+from lrsearch.experiments.base import Context, Experiment
+from lrsearch.settings import Settings
+from lrsearch.training.plan import Plan
+from lrsearch.training.toy_trainer import ToyTrainer
+from lrsearch.training.trainer import Observer, Run, go_on
+from worker.runtime import Runtime
+
+SETTINGS = Settings(lease_seconds=5.0, heartbeat_seconds=0.02, checkpoint_seconds=0.0, max_attempts=9)
+DOCUMENT: dict[str, Any] = {
+    "schema": 1,
+    "kind": "optimizer_comparison",
+    "model": {"name": "digits_mlp"},
+    "data": {"name": "digits"},
+    "batch_size": 128,
+    "epochs": 3,
+    "seeds": 3,
+    "optimizers": [{"kind": "sgd"}, {"kind": "sgd", "momentum": 0.9}],
+    "tuning": {"trials": 3, "steps": 40},
+}
+TRIALS = 2 * (3 + 2 + 3 + 3)
+"""Runs, stress runs, range tests and grid of each optimizer."""
+
+
+class Killed(BaseException):
+    """Stands for SIGKILL: nothing in the worker may catch it."""
+
+
+class Mortal:
+    """The toy trainer; dies when it is asked for the batch after `lives` batches."""
+
+    name = "toy"
+
+    def __init__(self, lives: int) -> None:
+        self.lives, self.runs = lives, 0
+
+    def train(self, plans: Sequence[Plan], observer: Observer = go_on) -> list[Run]:
+        if self.lives == 0:
+            raise Killed
+        self.lives -= 1
+        self.runs += len(plans)
+        return ToyTrainer().train(plans, observer)
+
+
+@pytest.fixture
+def db(tmp_path: Path) -> Iterator[Database]:
+    database = Database(f"sqlite:///{tmp_path / 'test.db'}")
+    database.migrate()
+    yield database
+    database.dispose()
+
+
+def experiment() -> Experiment:
+    return TypeAdapter[Any](AnyExperiment).validate_python(DOCUMENT)
+
+
+@pytest.mark.parametrize("lives", [1, 2, 3, 4, 5])
+def test_a_killed_comparison_goes_on_and_runs_no_finished_trial_twice(db: Database, tmp_path: Path, lives: int) -> None:
+    submitted = jobs.submit(db, experiment(), DOCUMENT, workers=1)
+    (pack_id,) = submitted.pack_ids
+    first, second = Mortal(lives), Mortal(99)
+    with pytest.raises(Killed):
+        Runtime(db, ArtifactStore(tmp_path / "artifacts"), first, SETTINGS, "one").run(pack_id)
+    assert first.runs == len(jobs.trials(db, submitted.job.job_id))
+    _expire(db)
+    Runtime(db, ArtifactStore(tmp_path / "artifacts"), second, SETTINGS, "two").run(pack_id)
+    job = jobs.get(db, submitted.job.job_id, with_result=True)
+    assert ("succeeded", TRIALS) == (job.status, first.runs + second.runs)
+    straight = experiment().run(Context(ToyTrainer(), lambda record: None))
+    assert job.result is not None
+    assert straight["leaderboard"] == job.result["leaderboard"]
+    assert straight["tuning"] == job.result["tuning"]
+
+
+def _expire(db: Database) -> None:
+    """What the reaper does when the lease of a dead worker ran out."""
+    with db.session() as session:
+        session.execute(sqlalchemy.text("UPDATE packs SET lease_until = '2000-01-01 00:00:00.000000'"))
+    assert 1 == len(jobs.reap(db, resend_seconds=60, max_attempts=3))
