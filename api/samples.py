@@ -91,6 +91,7 @@ SUGGESTION: Final[dict[str, Any]] = {
     "min_lr": 0.0012,
     "max_lr": 0.011,
     "interval": [0.0027, 0.0036],
+    "level": 0.88,
     "why": "The loss falls fastest around 3.1e-03.",
 }
 RULE: Final = SUGGESTION | {"verdict": "suggestion"}

@@ -164,6 +164,8 @@ class Suggestion(Read):
     max_lr: float | None
     interval: tuple[float, float] | None = None
     """Lowest and highest suggested rate over the repeats."""
+    level: float | None = None
+    """Share of the benchmark's answers in whose interval every rate held (docs/advice.md); null where not measured."""
     why: str
 
 

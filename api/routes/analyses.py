@@ -112,6 +112,7 @@ def _fields(rule: str, answer: Suggestion) -> dict[str, Any]:
         "min_lr": answer.min_lr,
         "max_lr": answer.max_lr,
         "interval": answer.interval,
+        "level": answer.level,
         "why": answer.why,
     }
 

@@ -158,12 +158,8 @@ class RangeTest(Experiment):
         return {
             "kind": self.kind,
             "verdict": chosen.verdict.value,
-            "suggestion": _answer(self.rule, chosen) | {"interval": chosen.interval and list(chosen.interval)},
-            "rules": [
-                _answer(rule, answer)
-                | {"verdict": answer.verdict.value, "interval": answer.interval and list(answer.interval)}
-                for rule, answer in answers.items()
-            ],
+            "suggestion": _answer(self.rule, chosen),
+            "rules": [_answer(rule, answer) | {"verdict": answer.verdict.value} for rule, answer in answers.items()],
             "metric": self.metric,
             "curves": [self._curve(record, curve) for record, curve in zip(records, curves, strict=True)],
             "holds_for": self._holds_for(),
@@ -214,7 +210,15 @@ class RangeTest(Experiment):
 
 
 def _answer(rule: str, answer: Suggestion) -> dict[str, Any]:
-    return {"rule": rule, "lr": answer.lr, "min_lr": answer.min_lr, "max_lr": answer.max_lr, "why": answer.why}
+    return {
+        "rule": rule,
+        "lr": answer.lr,
+        "min_lr": answer.min_lr,
+        "max_lr": answer.max_lr,
+        "interval": answer.interval and list(answer.interval),
+        "level": answer.level,
+        "why": answer.why,
+    }
 
 
 def _means(values: NDArray[np.float64], size: int) -> NDArray[np.float64]:
