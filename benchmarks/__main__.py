@@ -8,7 +8,7 @@ from importlib import import_module
 
 from benchmarks.report import Section, write
 
-NAMES = ("engine", "service", "callbacks", "bias")
+NAMES = ("engine", "service", "sweeps", "callbacks", "bias")
 
 
 def section(name: str) -> Section:

@@ -1,4 +1,4 @@
-"""What the callbacks cost: a fit with a range test against the plain fit; `python -m benchmarks.callbacks` prints it."""
+"""What the callbacks cost: a fit with a range test against the plain fit; `python -m benchmarks callbacks`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ import numpy as np
 from lrsearch.callbacks import RangeTest
 
 TITLE = "Callbacks in model.fit"
-COMMAND = "python -m benchmarks.callbacks"
 REPETITIONS = 31
 
 
@@ -109,11 +108,7 @@ def rows() -> list[tuple[str, str, str]]:
     return found
 
 
-def table() -> str:
+def report() -> str:
     """The measurements as a Markdown table."""
     lines = ["| what | measured | target |", "|---|---|---|"]
     return "\n".join([*lines, *(f"| {what} | {figure} | {target} |" for what, figure, target in rows())])
-
-
-if __name__ == "__main__":
-    print(table())

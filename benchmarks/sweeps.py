@@ -1,4 +1,4 @@
-"""What a sweep costs beside its training, and study E against the plain Keras loops; `python -m benchmarks.sweeps`."""
+"""What a sweep costs beside its training, and study E against the plain Keras loops; `python -m benchmarks sweeps`."""
 
 from __future__ import annotations
 
@@ -30,6 +30,8 @@ from lrsearch.training.plan import Plan
 from lrsearch.training.toy_trainer import ToyTrainer
 from lrsearch.training.trainer import Observer, Run, go_on
 from worker.runtime import Runtime
+
+TITLE = "Sweeps"
 
 TRIALS_200: dict[str, Any] = {
     "schema": 1,
@@ -136,14 +138,16 @@ def _runs(document: dict[str, Any]) -> list[tuple[int, int]]:
     ]
 
 
-def main() -> None:
-    """Print the figures."""
-    shares = [service_share() for _ in range(3)]
-    print(f"service's own share of a 200-trial sweep: {statistics.median(shares):.1f} ms a trial (target < 10)")
+def report() -> str:
+    """The figures as a Markdown table."""
+    share = statistics.median(service_share() for _ in range(3))
     plain, cold, warm = study_e()
-    print(f"study E, one seed: plain Keras loops {plain:.0f} s, cold {cold:.1f} s (1/{plain / cold:.0f}, target 1/60)")
-    print(f"warm {warm:.1f} s (1/{plain / warm:.0f}, target 1/300)")
-
-
-if __name__ == "__main__":
-    main()
+    lines = [
+        "| what | measured | target |",
+        "|---|---|---|",
+        f"| service's own share of a 200-trial sweep, toy trainer | {share:.1f} ms a trial | < 10 ms |",
+        f"| study E, one seed, plain Keras loops (extrapolated from samples) | {plain:.0f} s | |",
+        f"| study E, one seed, cold | {cold:.1f} s, 1/{plain / cold:.0f} | 1/60 |",
+        f"| study E, one seed, warm | {warm:.1f} s, 1/{plain / warm:.0f} | 1/300 |",
+    ]
+    return "\n".join(lines)
