@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import http.client
 import os
+import shutil
 import signal
 import sys
 import threading
@@ -61,6 +62,10 @@ class Supervisor:
         self.listener = state.listen(self.settings.host, self.settings.port)
         self.url = state.url_of(self.listener)
         self.gate = state.Gate()
+        # a child that is killed leaves its temporary files; here the next start, or whoever removes the home, finds them
+        self._temporary = self.home / "tmp"
+        shutil.rmtree(self._temporary, ignore_errors=True)
+        self._temporary.mkdir()
         self.children = {name: self._child(name, command) for name, command in self._commands().items()}
         self.warden: Warden | None = None
         self._known_pids: dict[str, int | None] = {}
@@ -95,6 +100,7 @@ class Supervisor:
             "REDIS_URL": self.broker_url,
             "PYTHONPATH": os.pathsep.join(path),
             "PYTHONUNBUFFERED": "1",
+            "TMPDIR": str(self._temporary),
             "TF_CPP_MIN_LOG_LEVEL": os.environ.get("TF_CPP_MIN_LOG_LEVEL", "2"),
         }
 

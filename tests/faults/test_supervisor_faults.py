@@ -138,3 +138,10 @@ def test_the_services_own_processes_have_not_loaded_tensorflow(service: Embedded
     for process in service.processes():
         maps = Path(f"/proc/{process.pid}/maps").read_text()
         assert "libtensorflow" not in maps, process.cmdline()
+
+
+def test_temporary_files_of_the_children_lie_in_the_home_so_that_a_killed_one_leaves_none_elsewhere(
+    service: EmbeddedService,
+) -> None:
+    environment = psutil.Process(service.state()["children"]["worker"]).environ()
+    assert str(service.home.resolve() / "tmp") == environment["TMPDIR"]
