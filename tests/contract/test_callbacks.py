@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from lrsearch.schedules import SCHEDULES
-from tests.unit.training.keras.callbacks.toys import X, Y, batches, linear, own_step, quiet, state
+from tests.unit.training.keras.callbacks.toys import X, Y, batches, collect, linear, own_step, quiet, state
 
 pytestmark = pytest.mark.tensorflow
 GOLDEN = Path(__file__).parents[1] / "unit" / "schedules" / "golden"
@@ -114,6 +114,7 @@ def test_every_callback_works_with(kind):
         before = state(model)
         model.fit(**data(), epochs=2, shuffle=False, verbose=0, callbacks=[callback])
         assert holds(callback, model, before), type(callback).__name__
+    collect()
 
 
 def test_every_schedule_drives_a_fit_at_the_rates_of_its_export():
@@ -134,7 +135,7 @@ def test_the_examples_run():
     tried = 0
     for callback in callbacks.suite.CALLBACKS:
         result = doctest.testmod(importlib.import_module(callback.__module__))
-        assert 0 == result.failed
+        assert 0 == result.failed, callback.__module__
         tried += result.attempted
     assert tried > 10
 

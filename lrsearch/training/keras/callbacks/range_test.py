@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import math
 import warnings
 from collections.abc import Mapping
@@ -165,6 +166,9 @@ class RangeTest(FitCallback):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.restore()
+        # Keras leaves the iterator of an epoch that was stopped in a cycle of references; TensorFlow may wait up to a
+        # minute when one that has been idle for long is destroyed (Model::OptimizeLoop, TensorFlow 2.21)
+        gc.collect()
         if kind is None and self._recorder is None:
             raise RuntimeError(
                 "no fit in the block had the test among its callbacks: model.fit(..., callbacks=[test])."

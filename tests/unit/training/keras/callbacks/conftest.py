@@ -1,5 +1,7 @@
 import pytest
 
+from tests.unit.training.keras.callbacks.toys import collect
+
 
 @pytest.fixture(scope="session")
 def suite():
@@ -7,3 +9,10 @@ def suite():
     from lrsearch import callbacks
 
     return callbacks
+
+
+@pytest.fixture(autouse=True)
+def _quick_garbage(request):
+    yield
+    if request.node.get_closest_marker("tensorflow"):
+        collect()

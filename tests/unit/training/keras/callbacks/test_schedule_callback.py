@@ -153,6 +153,18 @@ def test_a_rate_that_cannot_be_set_is_refused_with_the_remedy(suite):
         quiet(linear(in_optimizer), X, Y, callbacks=[suite.ScheduleCallback(schedule)])
 
 
+def test_several_optimizers_in_one_have_no_rate_to_set_or_record(suite):
+    import keras
+
+    sgd = keras.optimizers.SGD()
+    both = keras.optimizers.MultiOptimizer(lambda variable: sgd)
+    for callback in (suite.RangeTest(steps=6), suite.ScheduleCallback(Constant(lr=0.1)), suite.LearningRateMonitor()):
+        with pytest.raises(
+            ValueError, match=f"no single learning rate for {type(callback).__name__}: compile the model"
+        ):
+            quiet(linear(both), X, Y, callbacks=[callback])
+
+
 def test_the_remedy_for_several_steps_an_execution_trains_at_the_same_rates(suite):
     import keras
 
