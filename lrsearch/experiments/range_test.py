@@ -250,9 +250,10 @@ Y_LABELS: Mapping[str, str] = {
 def _loss_plot(document: RangeTest, result: Mapping[str, Any]) -> PlotSpec:
     rows: list[Mapping[str, Any]] = result["curves"]
     curves = [_stored_curve(row) for row in rows]
+    name = f"measured, {len(rows)} repeats" if len(rows) > 1 else "measured"
     lines = [
-        Line(f"measured, seed {row['seed']}", curve.lrs.tolist(), curve.losses.tolist(), "raw", is_in_legend=index == 0)
-        for index, (row, curve) in enumerate(zip(rows, curves, strict=True))
+        Line(name, curve.lrs.tolist(), curve.losses.tolist(), "raw", is_in_legend=index == 0)
+        for index, curve in enumerate(curves)
     ]
     bands: list[Band] = []
     if any(len(curve) for curve in curves):
