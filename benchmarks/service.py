@@ -23,6 +23,8 @@ from lrsearch.client import Client
 
 TITLE = "The service itself"
 POSTS = 200
+WARM_UP = 100
+"""Submissions before the measured ones: while they come, the worker is still starting on the same cores."""
 EXAMPLE = Path(__file__).resolve().parent.parent / "examples" / "range_test_digits.json"
 
 
@@ -81,10 +83,15 @@ def rows() -> list[tuple[str, str, str]]:
         Client(running.url) as client,
     ):
         found.append(("start to `/livez`, embedded", f"{time.perf_counter() - began:.1f} s", "<= 10 s"))
+        post_milliseconds(client, document, WARM_UP)
         times = post_milliseconds(client, document)
         figures = f"{median(times):.1f} / {np.percentile(times, 99):.1f} ms"
         found.append(
-            (f"POST /v1/jobs, p50 / p99 of {POSTS}, a worker training jobs of 3 s meanwhile", figures, "p99 < 50 ms")
+            (
+                f"POST /v1/jobs, p50 / p99 of {POSTS}, after {WARM_UP}, a worker training jobs of 3 s meanwhile",
+                figures,
+                "p99 < 50 ms",
+            )
         )
     with service(LRSEARCH_TRAINER="keras") as running, Client(running.url) as client:
         found.append(("API process, idle", f"{api_megabytes(running):.0f} MB", "< 250 MB"))
