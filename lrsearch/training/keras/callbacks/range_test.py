@@ -16,7 +16,7 @@ from lrsearch.curves import Curve, DivergenceRule, Ended, Ramp, ramp_rates
 from lrsearch.suggestions import RuleName, suggest
 from lrsearch.suggestions.base import Suggestion
 from lrsearch.training.keras.callbacks.base import FitCallback
-from lrsearch.training.keras.callbacks.batch_loss import BatchLoss
+from lrsearch.training.keras.callbacks.batch_loss import Assignment, BatchLoss
 from lrsearch.training.keras.callbacks.fit_state import FitState
 from lrsearch.training.keras.callbacks.optimizer_access import (
     UpdateCounter,
@@ -63,6 +63,7 @@ class RangeTest(FitCallback):
 
     Example:
         >>> import keras, numpy as np
+        >>> keras.utils.set_random_seed(0)
         >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
         >>> model.compile("sgd", "mse")
         >>> x = np.random.default_rng(0).normal(size=(64, 2))
@@ -182,7 +183,7 @@ class RangeTest(FitCallback):
                 f"the test guards {self._guarded.name!r} and was passed to the fit of {model.name!r}: make a RangeTest "
                 "for each model."
             )
-        self._rate = settable_rate(model, NAME)
+        rate = settable_rate(model, NAME)
         check_one_step(model, NAME, "compile with steps_per_execution=1 for the range test.")
         micro = accumulation_of(model)
         self._check_length(micro)
@@ -193,11 +194,12 @@ class RangeTest(FitCallback):
         self._optimizer = type(optimizer_of(model)).__name__.lower()
         self._recorder = RampRecorder(self._rates, self._divergence, micro)
         self._counter, self._losses = UpdateCounter(model), BatchLoss(model, self._monitor, NAME)
+        self._set_rate = Assignment(model, rate)
         self._tensors: list[Any] = list(tf.unstack(tf.constant(self._rates, "float32")))
 
     def on_train_batch_begin(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Set the rate of the update and empty the metrics."""
-        self._rate.value.assign(self._tensors[self._running.updates], read_value=False)
+        self._set_rate(self._tensors[self._running.updates])
         self._losses.begin()
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
