@@ -81,6 +81,10 @@ class LeaseKeeper:
             return None
         return StopReason.CANCELLED if self.stopped_for == CANCELLED else StopReason.LIMIT
 
+    def elapsed_seconds(self) -> float:
+        """Seconds since the job's first claim."""
+        return self._limits.wall_seconds - (self._deadline - time.monotonic())
+
     def break_limit(self, name: str) -> None:
         """End the runs at the next chunk because the limit `name` is reached."""
         self.stopped_for = self.stopped_for or f"limit_{name}"

@@ -146,7 +146,15 @@ class Attempt:
             checkpoints=self._checkpoints.load(),
             on_checkpoint=self._checkpoints.offer,
             finished=lambda: {record.number: record for record in jobs.trials(self._db, self._claim.job_id)},
+            job_id=self._claim.job_id,
+            attempt=self._claim.attempt,
+            database_url=self._db.url.render_as_string(hide_password=False),
+            hold=self._hold,
+            elapsed_seconds=lease.elapsed_seconds,
         )
+
+    def _hold(self) -> None:
+        self._write(lambda: jobs.orders(self._db, self._claim))
 
     def _record(self, record: TrialRecord) -> None:
         self._write(lambda: jobs.record(self._db, self._claim, record))

@@ -11,10 +11,12 @@ from lrsearch.experiments.hyperparameter_sweep import HyperparameterSweep
 from lrsearch.experiments.optimizer_comparison import OptimizerComparison
 from lrsearch.experiments.range_test import RangeTest
 from lrsearch.experiments.schedule_sweep import ScheduleSweep
+from lrsearch.experiments.search import Search
 from lrsearch.experiments.training import Training
 
 AnyExperiment = Annotated[
-    RangeTest | Training | ScheduleSweep | OptimizerComparison | HyperparameterSweep, Field(discriminator="kind")
+    RangeTest | Training | ScheduleSweep | OptimizerComparison | HyperparameterSweep | Search,
+    Field(discriminator="kind"),
 ]
 """Every job document, told apart by `kind`."""
 
@@ -29,5 +31,6 @@ __all__ = [
     "OptimizerComparison",
     "RangeTest",
     "ScheduleSweep",
+    "Search",
     "Training",
 ]

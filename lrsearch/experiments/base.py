@@ -90,6 +90,11 @@ class Context:
         checkpoints: trial number -> checkpoint an earlier attempt left.
         on_checkpoint: offered (trial number, maker) between chunks; the receiver decides how often to call the maker.
         finished: reads the trials of the job that are recorded already, by number; costs a query with their curves.
+        job_id: of the job; empty for one that runs in this process alone.
+        attempt: of the pack, counted from 1.
+        database_url: where studies are kept; None: in memory.
+        hold: raises `LostLease` when the pack is no longer ours: asked before writing what no token fences.
+        elapsed_seconds: seconds since the job's first claim.
     """
 
     trainer: Trainer
@@ -99,6 +104,16 @@ class Context:
     checkpoints: Mapping[int, Checkpoint] = field(default_factory=dict[int, Checkpoint])
     on_checkpoint: Callable[[int, Callable[[], Checkpoint]], None] = lambda number, make: None
     finished: Callable[[], Mapping[int, TrialRecord]] = dict[int, TrialRecord]
+    job_id: str = ""
+    attempt: int = 1
+    database_url: str | None = None
+    hold: Callable[[], None] = lambda: None
+    elapsed_seconds: Callable[[], float] = lambda: 0.0
+
+    @property
+    def study_name(self) -> str | None:
+        """Name of the job's study in the database; None for one in memory."""
+        return f"job-{self.job_id}" if self.job_id else None
 
 
 STATUS_OF: Mapping[StopReason, TrialStatus] = {

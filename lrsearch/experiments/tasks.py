@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any, Final
@@ -14,7 +14,7 @@ from lrsearch.experiments.base import Context, Progress, TrialRecord, record_of
 from lrsearch.experiments.steering import Pilot
 from lrsearch.training import catalog
 from lrsearch.training.plan import Plan
-from lrsearch.training.trainer import Answer, Continue, Run, Segment, Stop
+from lrsearch.training.trainer import Answer, Continue, Run, Segment, Stop, StopReason
 
 MOST_TOGETHER: Final = 64
 """Runs given to the trainer at once: what a kill may cost, and what a CPU gains from stacking."""
@@ -30,8 +30,17 @@ class Task:
     setting: dict[str, Any] = field(default_factory=dict[str, Any])
 
 
-def train_tasks(tasks: Iterable[Task], context: Context) -> list[TrialRecord]:
+Judge = Callable[[int, Segment], StopReason | None]
+"""Asked between chunks with (number of the trial, segment): why to end the run here, or None."""
+
+
+def train_tasks(tasks: Iterable[Task], context: Context, judge: Judge | None = None) -> list[TrialRecord]:
     """Train tasks under the context and hand over a record of each, batch by batch, so that a kill costs one batch.
+
+    Args:
+        tasks: the runs.
+        context: of the attempt.
+        judge: ends runs early, as a pruner does; they leave their stack.
 
     Returns:
         The records, in the order they were made. After a cancellation the next batch is not begun.
@@ -42,7 +51,7 @@ def train_tasks(tasks: Iterable[Task], context: Context) -> list[TrialRecord]:
     for batch in batches(waiting):
         if context.should_stop() is not None:
             break
-        records += _train_batch(batch, context, passed, total)
+        records += _train_batch(batch, context, judge, Progress(passed, total))
         passed += sum(task.plan.steps for task in batch)
     return records
 
@@ -75,14 +84,14 @@ def likeness(plan: Plan) -> str:
     return json.dumps(parts, sort_keys=True)
 
 
-def _train_batch(batch: Sequence[Task], context: Context, passed: int, total: int) -> list[TrialRecord]:
+def _train_batch(batch: Sequence[Task], context: Context, judge: Judge | None, before: Progress) -> list[TrialRecord]:
     pilots = [Pilot(task.plan, task.controllers) for task in batch]
     done = [0 if task.plan.resume_from is None else task.plan.resume_from.step for task in batch]
 
     def observe(index: int, segment: Segment) -> Answer:
         done[index] = segment.first_step + len(segment.losses)
-        context.on_progress(Progress(passed + sum(done), total))
-        reason = context.should_stop()
+        context.on_progress(Progress(before.done + sum(done), before.total))
+        reason = context.should_stop() or (judge and judge(batch[index].number, segment))
         answer = Stop(reason) if reason is not None else pilots[index].steer(segment)
         if isinstance(answer, Continue):
             context.on_checkpoint(batch[index].number, pilots[index].keeping(segment.checkpoint))

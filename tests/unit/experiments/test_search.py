@@ -1,0 +1,361 @@
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from pydantic import TypeAdapter
+
+from lrsearch.errors import InvalidDocument, LostLease
+from lrsearch.experiments import AnyExperiment
+from lrsearch.experiments.base import Context, Experiment, TrialRecord
+from lrsearch.experiments.search import PRUNERS, SAMPLERS, Search
+from lrsearch.experiments.search.budget import Stagnation
+from lrsearch.spec import validate
+from lrsearch.status import TrialStatus
+from lrsearch.training.toy_trainer import ToyTrainer
+
+RATE = "/optimizer/learning_rate"
+FLOAT = {"type": "float", "low": 0.001, "high": 1.0, "log": True}
+BASE: dict[str, Any] = {
+    "schema": 1,
+    "kind": "search",
+    "model": {"name": "digits_mlp"},
+    "data": {"name": "digits"},
+    "optimizer": {"kind": "sgd"},
+    "batch_size": 256,
+    "epochs": 4,
+    "space": {RATE: FLOAT},
+    "pruner": {"kind": "none"},
+    "objective": {"metric": "val_loss"},
+    "budget": {"trials": 8},
+}
+CONDITIONAL = {
+    RATE: FLOAT,
+    "/schedule": {
+        "choices": [
+            None,
+            {"kind": "cosine"},
+            {"kind": "one_cycle", "pct_start": {"type": "float", "low": 0.1, "high": 0.5}},
+        ]
+    },
+    "/batch_size": {"type": "int", "low": 64, "high": 256, "step": 64},
+}
+
+
+def made(**changes: Any) -> Search:
+    document = {name: value for name, value in (BASE | changes).items() if value is not ...}
+    experiment = validate(TypeAdapter[Experiment](AnyExperiment), document)
+    assert isinstance(experiment, Search)
+    return experiment
+
+
+def ran(search: Search, **context: Any) -> tuple[dict[str, Any], list[TrialRecord]]:
+    records: list[TrialRecord] = []
+    result = search.run(Context(ToyTrainer(), records.append, **context))
+    return json.loads(json.dumps(result, allow_nan=False)), records
+
+
+def refused(**changes: Any) -> list[tuple[str, str]]:
+    try:
+        problems = made(**changes).problems()
+    except InvalidDocument as error:
+        problems = error.problems
+    assert all(problem.message and problem.action for problem in problems)
+    return [(problem.pointer, problem.rule) for problem in problems]
+
+
+def test_a_conditional_space_gives_each_schedule_its_own_parameters_and_the_rate_as_peak() -> None:
+    search = made(space=CONDITIONAL, batch_size=..., budget={"trials": 30})
+    assert [] == search.problems()
+    result, records = ran(search)
+    by_kind = {row["values"]["/schedule"]: set(row["values"]) for row in result["settings"]}
+    shared = {RATE, "/schedule", "/batch_size"}
+    assert {"null": shared, "cosine": shared, "one_cycle": shared | {"/schedule/one_cycle/pct_start"}} == by_kind
+    for record in records:
+        peak = record.setting["values"][RATE]
+        assert peak == pytest.approx(record.arrays["lrs"].max(), rel=0.2)
+
+
+def test_every_setting_has_every_seed_and_seeds_are_paired() -> None:
+    search = made(seeds=3, seed=5)
+    _, records = ran(search)
+    assert [*range(24)] == sorted(record.number for record in records)
+    assert [5, 6, 7] * 8 == [record.seed for record in sorted(records, key=lambda record: record.number)]
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS, ids=lambda kind: kind.__name__)
+def test_every_sampler_searches_or_says_what_is_missing(sampler: Any) -> None:
+    kind = sampler.model_fields["kind"].default
+    changes: dict[str, Any] = {"sampler": {"kind": kind}}
+    if kind == "grid":
+        changes["space"] = {"/optimizer/momentum": {"type": "float", "low": 0.0, "high": 0.9, "step": 0.1}}
+    if kind == "nsga2":
+        changes["objective"] = [{"metric": "val_loss"}, {"metric": "loss", "at": "auc"}]
+    search = made(**changes)
+    if problems := search.problems():
+        (problem,) = problems
+        assert ("/sampler/kind", "package_absent") == (problem.pointer, problem.rule)
+        assert "pip install torch" in problem.action
+        return
+    result, records = ran(search)
+    assert 8 == len(records) == len({json.dumps(row["values"]) for row in result["settings"]})
+
+
+@pytest.mark.parametrize("pruner", PRUNERS, ids=lambda kind: kind.__name__)
+def test_every_pruner_but_none_ends_runs_early_and_keeps_what_they_measured(pruner: Any) -> None:
+    kind = pruner.model_fields["kind"].default
+    few = {"median": {"startup_trials": 2}, "successive_halving": {"reduction_factor": 2}, "patience": {"epochs": 1}}
+    search = made(
+        pruner={"kind": kind} | few.get(kind, {}),
+        seeds=5 if kind == "wilcoxon" else 2,
+        epochs=8,
+        budget={"trials": 20},
+        space={RATE: {"type": "float", "low": 0.001, "high": 3.0, "log": True}},
+        together=1,
+    )
+    assert [] == search.problems()
+    result, records = ran(search)
+    pruned = [row for row in result["settings"] if row["state"] == "pruned"]
+    assert 20 == len(result["settings"])
+    assert (kind != "none") == bool(pruned) == (result["cost"]["pruned"] > 0)
+    if kind not in {"none", "wilcoxon"}:
+        assert all(len(row["intermediate"]) < 8 for row in pruned)
+        ended = [record for record in records if record.status is TrialStatus.PRUNED]
+        assert 2 * len(pruned) == len(ended)
+
+
+@pytest.mark.parametrize("at", ["end", "best", "auc"])
+def test_the_objective_is_read_where_it_says(at: str) -> None:
+    result, records = ran(made(objective={"metric": "val_loss", "at": at}))
+    best = result["best"]
+    (record,) = [record for record in records if record.number == best["trials"][0]]
+    history = record.arrays["history/val_loss"]
+    expected = {"end": history[-1], "best": history.min(), "auc": history.mean()}[at]
+    assert [pytest.approx(expected)] == best["objective"]
+
+
+def test_two_objectives_give_a_front_that_nothing_beats() -> None:
+    search = made(
+        objective=[{"metric": "val_loss"}, {"metric": "loss", "at": "auc"}],
+        sampler={"kind": "nsga2", "population": 4},
+        budget={"trials": 16},
+    )
+    result, _ = ran(search)
+    assert result["best"] is None
+    values = [row["objective"] for row in result["settings"]]
+    for one in result["pareto_front"]:
+        assert not any(a <= one["objective"][0] and b < one["objective"][1] for a, b in values)
+    assert result["pareto_front"]
+
+
+def test_a_budget_of_updates_is_never_exceeded_and_pruning_leaves_room_for_more() -> None:
+    pruner = {"kind": "successive_halving", "reduction_factor": 2}
+    budget = {"updates": 20 * 8}
+    whole, _ = ran(made(budget=budget, together=1))
+    thrifty, records = ran(made(budget=budget, together=1, pruner=pruner))
+    assert 8 == len(whole["settings"]) < len(thrifty["settings"])
+    assert sum(len(record.arrays["losses"]) for record in records) <= 20 * 8
+
+
+def test_a_budget_of_time_begins_nothing_after_its_end() -> None:
+    clock = iter([0.0, 5.0, 9.0, 11.0])
+    result, _ = ran(made(budget={"wall_seconds": 10}, together=2), elapsed_seconds=lambda: next(clock))
+    assert 6 == len(result["settings"])
+
+
+def test_a_search_that_stagnates_stops() -> None:
+    result, _ = ran(made(budget={"trials": 200}, together=1, stop={"kind": "stagnation", "trials": 5, "min_gain": 0.5}))
+    assert 5 < len(result["settings"]) < 60
+
+
+@pytest.mark.parametrize(
+    ("values", "is_over"),
+    [([1.0, 0.9, 0.8], False), ([0.5, 0.9, 0.8], True), ([0.5, None, None], True), ([None, None, None], False)],
+)
+def test_stagnation_counts_settings_since_the_last_gain(values: list[float | None], is_over: bool) -> None:
+    assert is_over == Stagnation(trials=2).is_over(values, is_minimized=True)
+
+
+def test_samplers_that_do_not_adapt_draw_the_same_settings_on_any_number_of_workers() -> None:
+    for kind in ("random", "qmc"):
+        search = made(space=CONDITIONAL, batch_size=..., sampler={"kind": kind})
+        alone, _ = ran(search)
+        records: list[TrialRecord] = []
+        for pack in reversed(search.packs(3)):
+            search.train(pack, Context(ToyTrainer(), records.append))
+        shared = search.conclude(sorted(records, key=lambda record: record.number))
+        assert [row["values"] for row in alone["settings"]] == [row["values"] for row in shared["settings"]]
+
+
+def test_packs_share_the_settings_out_and_keep_seeds_together() -> None:
+    search = made(seeds=2, budget={"trials": 7})
+    packs = search.packs(3)
+    assert [*range(14)] == sorted(number for pack in packs for number in pack)
+    assert all({number // 2 for number in pack if number % 2 == 0} == {n // 2 for n in pack} for pack in packs)
+
+
+def test_the_same_document_alone_gives_the_same_result() -> None:
+    search = made(space=CONDITIONAL, batch_size=...)
+    first, second = (ran(search)[0]["settings"] for _ in range(2))
+    assert first == second
+
+
+def test_diverged_settings_are_worst_and_never_best() -> None:
+    result, _ = ran(made(space={RATE: {"type": "float", "low": 0.5, "high": 1e6, "log": True}}, epochs=40))
+    states = [row["state"] for row in result["settings"]]
+    assert "diverged" in states
+    assert "diverged" in result["flags"]
+    diverged = [row["setting"] for row in result["settings"] if row["state"] == "diverged"]
+    assert result["best"] is None or int(result["best"]["setting"].split(":")[0]) not in diverged
+
+
+class Dies:
+    """The toy trainer until some runs are made; then its worker is dead."""
+
+    name = "toy"
+
+    def __init__(self, lives: int) -> None:
+        self.runs, self._lives = 0, lives
+
+    def train(self, plans: Any, observer: Any) -> Any:
+        if self.runs >= self._lives:
+            raise LostLease("dead")
+        self.runs += len(plans)
+        return ToyTrainer().train(plans, observer)
+
+
+def test_a_killed_workers_settings_run_again_with_their_values_and_finished_ones_do_not(tmp_path: Any) -> None:
+    import optuna
+
+    url = f"sqlite:///{tmp_path / 'studies.db'}"
+    search = made(together=2, seeds=2, budget={"trials": 8})
+    records: dict[int, TrialRecord] = {}
+    context = Context(
+        Dies(8),
+        lambda record: records.setdefault(record.number, record),  # pyright: ignore[reportArgumentType]
+        job_id="abc",
+        database_url=url,
+        finished=lambda: records,
+    )
+    (pack,) = search.packs(1)
+    with pytest.raises(LostLease):
+        search.train(pack, context)
+    assert 8 == len(records)
+    study = optuna.load_study(study_name="job-abc", storage=url)
+    running = [trial for trial in study.trials if trial.state.name == "RUNNING"]
+    assert 2 == len(running)
+
+    later = Dies(100)
+    rest = [number for number in pack if number not in records]
+    search.train(rest, replace(context, trainer=later, attempt=2))
+    assert (8, 16) == (later.runs, len(records))
+    study = optuna.load_study(study_name="job-abc", storage=url)
+    counts = {state: sum(trial.state.name == state for trial in study.trials) for state in ("COMPLETE", "FAIL")}
+    assert {"COMPLETE": 8, "FAIL": 2} == counts
+    assert len(study.trials) == 10
+    again = {
+        trial.user_attrs["lrsearch"]["setting"]: trial.params
+        for trial in study.trials
+        if trial.state.name == "COMPLETE"
+    }
+    for trial in running:
+        assert trial.params == again[trial.user_attrs["lrsearch"]["setting"]]
+    for record in records.values():
+        trial = study.trials[record.setting["optuna_trial"]]
+        assert record.setting["values"] == trial.params
+        assert record.number in trial.user_attrs["lrsearch"]["trials"]
+
+
+def test_a_trial_that_was_recorded_but_not_told_is_told_by_the_next_attempt_and_not_run(tmp_path: Any) -> None:
+    import optuna
+
+    url = f"sqlite:///{tmp_path / 'studies.db'}"
+    search = made(together=1, budget={"trials": 2})
+    records: dict[int, TrialRecord] = {}
+
+    def record_and_die(record: TrialRecord) -> None:
+        records[record.number] = record
+        raise LostLease("dead right after recording")
+
+    context = Context(ToyTrainer(), record_and_die, job_id="abc", database_url=url, finished=lambda: records)
+    with pytest.raises(LostLease):
+        search.train([0, 1], context)
+    trainer = Dies(100)
+    search.train([1], replace(context, trainer=trainer, on_trial=lambda record: None, attempt=2))
+    study = optuna.load_study(study_name="job-abc", storage=url)
+    assert 1 == trainer.runs
+    assert 2 == len(study.trials)
+
+
+def test_everything_that_is_wrong_comes_together_with_its_place() -> None:
+    found = refused(
+        space={
+            "/optimizer/learning_rat": FLOAT,
+            "/data/name": {"choices": ["digits", "iris"]},
+            "/batch_size": {"type": "int", "low": 8, "high": 16},
+        },
+        sampler={"kind": "nsga2"},
+        objective={"metric": "val_los"},
+    )
+    assert {
+        ("/space/~1data~1name", "not_varied"),
+        ("/batch_size", "fixed_elsewhere"),
+        ("/sampler/kind", "two_objectives"),
+        ("/objective/metric", "not_measured"),
+    } <= set(found)
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"space": {}}, ("/space", "too_short")),
+        ({"space": {"/optimizer/learning_rat": FLOAT}}, ("/space/~1optimizer~1learning_rat", "no_such_field")),
+        ({"space": {"/optimiser/momentum": FLOAT}}, ("/space/~1optimiser~1momentum", "no_such_field")),
+        (
+            {"space": {RATE: FLOAT}, "optimizer": {"kind": "sgd", "learning_rate": 0.1}},
+            (RATE, "fixed_elsewhere"),
+        ),
+        ({"space": {RATE: FLOAT | {"low": 2.0}}}, ("/space/~1optimizer~1learning_rate/low", "below_high")),
+        ({"space": {RATE: FLOAT | {"low": 0.0}}}, ("/space/~1optimizer~1learning_rate/low", "above_zero_for_log")),
+        ({"space": {RATE: {"type": "float", "high": 1.0}}}, ("/space/~1optimizer~1learning_rate/low", "missing")),
+        ({"sampler": {"kind": "gp"}}, ("/sampler/kind", "package_absent")),
+        ({"sampler": {"kind": "grid"}}, ("/space/~1optimizer~1learning_rate/step", "countable")),
+        (
+            {"sampler": {"kind": "cma_es"}, "space": {"/optimizer/nesterov": {"choices": [True, False]}}},
+            ("/space/~1optimizer~1nesterov", "no_choices_with_cma_es"),
+        ),
+        ({"sampler": {"kind": "nsga2"}}, ("/sampler/kind", "two_objectives")),
+        ({"epochs": 1, "pruner": {"kind": "median"}}, ("/pruner/kind", "no_intermediate_values")),
+        (
+            {"objective": {"metric": "test_loss"}, "pruner": {"kind": "median"}},
+            ("/pruner/kind", "no_intermediate_values"),
+        ),
+        ({"pruner": {"kind": "wilcoxon"}}, ("/pruner/kind", "no_intermediate_values")),
+        ({"objective": ...}, ("/objective", "missing")),
+        ({"objective": {"metric": "test_loss", "at": "auc"}}, ("/objective/at", "measured_once")),
+        ({"budget": {}}, ("/budget/trials", "some_budget")),
+        ({"metric": "loss"}, ("/metric", "objective_says")),
+        (
+            {
+                "space": {
+                    "/schedule": {
+                        "choices": [
+                            {"kind": "cosine", "max_lr": {"type": "float", "low": 1.0, "high": 0.1}},
+                            {"kind": "rex", "max_lr": 0.1, "min_lrr": 0.0},
+                        ]
+                    }
+                }
+            },
+            ("/space/~1schedule/choices/0/max_lr/low", "below_high"),
+        ),
+        (
+            {"space": {"/schedule": {"choices": [{"kind": "rex", "max_lr": 0.1, "min_lrr": 0.0}]}}},
+            ("/space/~1schedule/choices/0/min_lrr", "extra_forbidden"),
+        ),
+        ({"batch_size": 5000}, ("/batch_size", "at_most_training_set")),
+        ({"limits": {"trials": 3}}, ("/budget/trials", "too_many_trials")),
+    ],
+    ids=lambda value: str(value)[:60],
+)
+def test_bad_input_is_answered_with_field_and_rule(changes: dict[str, Any], expected: tuple[str, str]) -> None:
+    assert expected in refused(**changes)
