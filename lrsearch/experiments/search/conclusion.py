@@ -82,6 +82,7 @@ def concluded(search: Search, records: Sequence[TrialRecord]) -> dict[str, Any]:
             "best": None if best is None else _described(search, best),
             "pareto_front": [_described(search, one) for one in front(search, tried)] if _is_double(search) else None,
             "importance": importance_of(search.search_space, [(one.values, _cost_of(search, one)) for one in tried]),
+            "prior": [one.as_json() for one in search.priors({record.number: record for record in records})],
             "cost": _cost(search, tried, records),
             "settings": [_row(search, one) for one in tried],
             "curves": [curves_of(one.name, one.made) for one in ([best] if best else [])],

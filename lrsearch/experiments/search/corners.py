@@ -11,14 +11,15 @@ from lrsearch.spec import escape
 
 def corners(space: Space) -> list[list[tuple[Dimension, Any]]]:
     """What to check a space at: all lowest values, then one thing at a time at its highest, and every option."""
-    found = [space.drawn(_lowest)]
+    found = [space.drawn(lowest)]
     for one in space.everything():
         values = [option.label for option in one.options[1:]] if one.options else [_highest(one)]
-        found += [space.drawn(_with(space, one, value)) for value in values]
+        found += [space.drawn(with_value(space, one, value)) for value in values]
     return found
 
 
-def _lowest(dimension: Dimension) -> Any:
+def lowest(dimension: Dimension) -> Any:
+    """The least value of a range, the first of choices; a stand-in where the document names no end."""
     if dimension.options:
         return dimension.options[0].label
     assert isinstance(dimension.range, FloatRange | IntRange)
@@ -32,7 +33,7 @@ def _highest(dimension: Dimension) -> Any:
     return high if high is not None else (dimension.range.low or 1e-3) * 1e3
 
 
-def _with(space: Space, chosen: Dimension, value: Any) -> Draw:
+def with_value(space: Space, chosen: Dimension, value: Any) -> Draw:
     """Draws the lowest of everything, but the value of one dimension, and the options it stands under."""
 
     def draw(dimension: Dimension) -> Any:
@@ -41,6 +42,6 @@ def _with(space: Space, chosen: Dimension, value: Any) -> Draw:
         for option in dimension.options:
             if chosen.name.startswith(f"{dimension.name}/{escape(str(option.label))}/"):
                 return option.label
-        return _lowest(dimension)
+        return lowest(dimension)
 
     return draw

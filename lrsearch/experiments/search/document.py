@@ -12,14 +12,16 @@ from lrsearch.errors import InvalidDocument, Problem
 from lrsearch.experiments.base import Context, Estimate, PlotSpec, TrialRecord
 from lrsearch.experiments.packing import shared_out
 from lrsearch.experiments.search.budget import AnyStop, Budget
-from lrsearch.experiments.search.corners import corners
+from lrsearch.experiments.search.corners import corners, lowest, with_value
 from lrsearch.experiments.search.objective import Objective
+from lrsearch.experiments.search.prior import STEPS, RatePrior, by_optimizer, labels_of, range_tests, read_prior
 from lrsearch.experiments.search.pruners import AnyPruner, SuccessiveHalving
-from lrsearch.experiments.search.ranges import AnyRange, is_object
+from lrsearch.experiments.search.ranges import AnyRange, FloatRange, is_object
 from lrsearch.experiments.search.samplers import AnySampler, Grid, Tpe
-from lrsearch.experiments.search.settings import training_of
+from lrsearch.experiments.search.settings import OPTIMIZER, is_rate, training_of
 from lrsearch.experiments.search.space import Dimension, Space, read_space
 from lrsearch.experiments.sweep import MOST_TRIALS, Seeds
+from lrsearch.experiments.tasks import Task
 from lrsearch.experiments.training import Training
 from lrsearch.experiments.training_document import TrainingFields
 from lrsearch.experiments.tuning import RANGE_TESTS
@@ -115,7 +117,8 @@ class Search(TrainingFields):
 
     @cached_property
     def _read(self) -> tuple[Space, list[Problem]]:
-        return read_space(self.space)
+        space, found = read_space(self.space)
+        return (by_optimizer(space) if self.prior else space), found
 
     @property
     def search_space(self) -> Space:
@@ -170,7 +173,7 @@ class Search(TrainingFields):
     @property
     def first(self) -> int:
         """Number of the first trial of the first setting: the range tests come before."""
-        return 0 if self.prior is None else RANGE_TESTS
+        return 0 if self.prior is None else RANGE_TESTS * len(labels_of(self.search_space))
 
     @cached_property
     def settings(self) -> int:
@@ -198,6 +201,35 @@ class Search(TrainingFields):
             return 1
         return max(1, min(MOST_TOGETHER, self.settings // LEARNS))
 
+    @cached_property
+    def _tested(self) -> list[tuple[str | None, Training]]:
+        """The trainings that range tests are made of, by label of the optimizer."""
+        optimizer = next((one for one in self.search_space.dimensions if one.place == OPTIMIZER), None)
+        found: list[tuple[str | None, Training]] = []
+        for label in labels_of(self.search_space):
+            draw = lowest if optimizer is None or label is None else with_value(self.search_space, optimizer, label)
+            found.append((label, self.setting(self.search_space.drawn(draw))))
+        return found
+
+    def range_tests(self) -> list[Task]:
+        """The prior's trials: the first ones of the job, with seeds beyond those of the settings."""
+        return [
+            task
+            for index, (label, training) in enumerate(self._tested)
+            for task in range_tests(label, training, index * RANGE_TESTS, self.seed + self.seeds)
+        ]
+
+    def priors(self, records: Mapping[int, TrialRecord]) -> list[RatePrior]:
+        """What the range tests said; nothing before all of them are recorded."""
+        if self.prior is None or any(number not in records for number in range(self.first)):
+            return []
+        limits = next(one.range for one in self.search_space.everything() if is_rate(one))
+        assert isinstance(limits, FloatRange)
+        return [
+            read_prior(label, training, [records[index * RANGE_TESTS + n] for n in range(RANGE_TESTS)], limits)
+            for index, (label, training) in enumerate(self._tested)
+        ]
+
     def place(self, number: int) -> tuple[int, int]:
         """Setting and seed, both counted from 0, of a trial that is no range test."""
         return divmod(number - self.first, self.seeds)
@@ -209,7 +241,7 @@ class Search(TrainingFields):
 
     def estimate(self) -> Estimate:
         """Updates when nothing is pruned, or the budget's."""
-        updates = self.most_updates * self.settings * self.seeds
+        updates = self.most_updates * self.settings * self.seeds + self.first * STEPS
         if self.budget.updates is not None:
             updates = min(updates, self.budget.updates)
         return Estimate(updates, self.trials, None)

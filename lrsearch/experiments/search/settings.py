@@ -18,6 +18,7 @@ from lrsearch.experiments.training import Training
 from lrsearch.schedules import SCHEDULES
 from lrsearch.spec import validate
 
+OPTIMIZER: Final = "/optimizer"
 RATE: Final = "/optimizer/learning_rate"
 PEAKS: Final[Mapping[str, str]] = {
     kind.model_fields["kind"].default: next(name for name in ("max_lr", "lr", "start_lr") if name in kind.model_fields)

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, Final
 from lrsearch.errors import InvalidDocument, LostLease
 from lrsearch.experiments.base import Context, Progress, TrialRecord
 from lrsearch.experiments.search.objective import was_pruned
+from lrsearch.experiments.search.prior import STEPS, RatePrior, first_points, narrowed
 from lrsearch.experiments.search.pruners import Wilcoxon
-from lrsearch.experiments.search.settings import setting_name
+from lrsearch.experiments.search.settings import OPTIMIZER, setting_name
 from lrsearch.experiments.search.study import Asked, Entry, SearchStudy
 from lrsearch.experiments.tasks import Task, train_tasks
 from lrsearch.experiments.training import Training
@@ -51,14 +52,20 @@ class Shard:
         self._numbers: set[int] = set()
         self._told: set[int] = set()
         self._recorded: dict[int, TrialRecord] = {}
+        self._space, self._points = search.search_space, dict[int, Mapping[str, Any]]()
+        self._hopeless: dict[str | None, float | None] = {}
         self._costs: dict[int, tuple[int, int]] = {}
 
     def run(self, trials: Sequence[int]) -> None:
         """Train the given trials; what cannot be begun any more is left."""
         search = self._search
         slots = sorted({search.place(number)[0] for number in trials if number >= search.first})
-        if not slots:
+        priors = self._range_tested(trials)
+        if not slots or priors is None:
             return
+        self._space = narrowed(search.search_space, priors) if priors else search.search_space
+        self._points = dict(enumerate(first_points(self._space, priors)))
+        self._hopeless = {one.optimizer: one.hopeless for one in priors}
         self._numbers, self._total = set(trials), len(slots) * search.seeds * search.most_updates
         self._study = self._opened(trials[0])
         self._study.catch_up()
@@ -70,11 +77,22 @@ class Shard:
             if not self._run_batch(batch, again):
                 break
 
+    def _range_tested(self, trials: Sequence[int]) -> list[RatePrior] | None:
+        """What the range tests say, made first where they are this pack's; None when they were cut short."""
+        search = self._search
+        if search.prior is None:
+            return []
+        tasks = [task for task in search.range_tests() if task.number in trials]
+        made = {record.number: record for record in train_tasks(tasks, self._context)}
+        self._done += sum(task.plan.steps for task in tasks)
+        priors = search.priors({**self._context.finished(), **made})
+        return None if self._context.should_stop() is not None else priors or None
+
     def _opened(self, stream: int) -> SearchStudy:
         search, context = self._search, self._context
         return SearchStudy(
             context.study_name or search.kind,
-            search.search_space,
+            self._space,
             search.sampler,
             search.pruner,
             directions=[one.is_minimized for one in search.objectives],
@@ -117,7 +135,7 @@ class Shard:
         self._context.hold()
         members: dict[int, _Member] = {}
         for slot in slots:
-            member = self._begun(slot, again.get(slot))
+            member = self._begun(slot, again.get(slot) or self._points.get(slot))
             if member is None:
                 break
             members[slot] = member
@@ -164,7 +182,7 @@ class Shard:
         if budget is None:
             return True
         self._study.catch_up()
-        cost = member.training.updates() * search.seeds
+        cost = member.training.updates() * search.seeds + search.first * STEPS
         before = sum(self._cost(entry) for entry in self._study.entries() if entry.number < member.asked.number)
         return before + cost <= budget
 
@@ -220,13 +238,25 @@ class Shard:
         """The pruner looks at the first seed; the others leave with it."""
         if member.is_pruned and seed > 0:
             return StopReason.PRUNED
-        if seed > 0 or segment.epoch is None or not self._is_judged:
+        if seed > 0 or segment.epoch is None:
+            return None
+        if self._is_hopeless(member, segment.metrics.get("loss", 0.0)):
+            member.is_pruned = True
+            return StopReason.PRUNED
+        if not self._is_judged:
             return None
         member.history.append(segment.metrics.get(self._objective.metric, math.nan))
         value = self._objective.intermediate(member.history)
         if math.isfinite(value) and self._study.report(member.asked, segment.epoch, value):
             member.is_pruned = segment.epoch < member.training.updates() // member.training.steps_per_epoch()
         return StopReason.PRUNED if member.is_pruned else None
+
+    def _is_hopeless(self, member: _Member, loss: float) -> bool:
+        """Whether an epoch's mean loss is above that at which the range tests were stopped as diverged."""
+        if not self._is_judged:
+            return False
+        known = self._hopeless.get(member.asked.values.get(OPTIMIZER), self._hopeless.get(None))
+        return known is not None and loss > known
 
     def _note(self, member: _Member, record: TrialRecord) -> None:
         """Take in a recorded run; the last one of a setting is told."""

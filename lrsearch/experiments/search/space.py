@@ -125,6 +125,8 @@ def _values(dimension: Dimension, otherwise: int) -> int:
     if dimension.options:
         return sum(_points(option.inner, otherwise) for option in dimension.options)
     assert not isinstance(dimension.range, Choices)
+    if isinstance(dimension.range, FloatRange):
+        return dimension.range.count(otherwise)
     return len(dimension.range.listed(otherwise))
 
 

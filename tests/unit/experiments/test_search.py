@@ -359,3 +359,62 @@ def test_everything_that_is_wrong_comes_together_with_its_place() -> None:
 )
 def test_bad_input_is_answered_with_field_and_rule(changes: dict[str, Any], expected: tuple[str, str]) -> None:
     assert expected in refused(**changes)
+
+
+def test_a_range_test_bounds_the_rate_and_gives_the_first_points() -> None:
+    search = made(space={RATE: {"type": "float"}}, prior="range_test", budget={"trials": 6}, together=1, seeds=2)
+    assert [] == search.problems()
+    result, records = ran(search)
+    assert [*range(3 + 12)] == sorted(record.number for record in records)
+    assert search.estimate().trials == len(records)
+    (prior,) = result["prior"]
+    rates = [row["values"][RATE] for row in result["settings"]]
+    assert prior["first_points"] == rates[:3]
+    assert prior["lr"] == rates[0]
+    assert all(prior["low"] <= rate <= prior["high"] for rate in rates)
+    assert prior["high"] / prior["low"] <= 100.0001
+
+
+def test_the_documents_ends_remain_the_outer_limits_of_a_prior() -> None:
+    search = made(space={RATE: FLOAT | {"low": 0.2, "high": 0.4}}, prior="range_test")
+    result, _ = ran(search)
+    assert all(0.2 <= row["values"][RATE] <= 0.4 for row in result["settings"])
+
+
+def test_every_optimizer_has_range_tests_and_a_rate_of_its_own() -> None:
+    search = made(
+        optimizer=...,
+        prior="range_test",
+        space={RATE: {"type": "float"}, "/optimizer": {"choices": [{"kind": "sgd"}, {"kind": "adam"}]}},
+    )
+    assert [] == search.problems()
+    result, records = ran(search)
+    assert ["sgd", "sgd", "sgd", "adam", "adam", "adam"] == [
+        record.setting["optimizer"] for record in records if "prior" in record.setting
+    ]
+    for row in result["settings"]:
+        kind = row["values"]["/optimizer"]
+        assert {"/optimizer", f"/optimizer/{kind}/learning_rate"} == set(row["values"])
+
+
+def test_a_prior_bounds_the_peaks_of_schedules_too() -> None:
+    schedules = {"choices": [{"kind": kind, "max_lr": {"type": "float"}} for kind in ("cosine", "one_cycle")]}
+    search = made(space={"/schedule": schedules}, prior="range_test")
+    assert [] == search.problems()
+    result, _ = ran(search)
+    (prior,) = result["prior"]
+    peaks = [value for row in result["settings"] for name, value in row["values"].items() if name.endswith("max_lr")]
+    assert 8 == len(peaks)
+    assert all(prior["low"] <= peak <= prior["high"] for peak in peaks)
+
+
+def test_a_run_above_the_loss_of_divergence_is_pruned() -> None:
+    limits = {"type": "float", "low": 2.5, "high": 5.0, "log": True}
+    result, _ = ran(made(space={RATE: limits}, prior="range_test", pruner={"kind": "median"}, epochs=8))
+    assert {"pruned"} == {row["state"] for row in result["settings"]}
+
+
+def test_a_prior_without_a_rate_in_the_space_is_refused() -> None:
+    assert ("/prior", "needs_a_rate") in refused(
+        space={"/optimizer/momentum": {"type": "float", "low": 0.0, "high": 0.9}}, prior="range_test"
+    )
