@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from time import perf_counter
 from typing import TypedDict
 
 import numpy as np
 
+from benchmarks.rows import markdown
 from lrsearch.curves import Curve, DivergenceRule, DivergenceWatch, ramp_rates
 from lrsearch.suggestions import RULES, suggest
-from tests.curves.families import BOWLS, FAMILIES, TARGETS, cliff
+from tests.curves.families import BOWLS, FAMILIES, TARGETS
 
 TITLE = "Bias of the suggestion rules"
 
@@ -58,7 +58,7 @@ def _row(rule: str, name: str, target: float, draw: Callable[[int], Curve], draw
 
 
 def checks(draws: int = 2000) -> list[Check]:
-    """False suggestions and false stops on pure noise, and the time of each rule on a curve of 10,000 points."""
+    """Shares of false suggestions and of false stops on pure noise."""
     rng = np.random.default_rng(0)
     noise: list[tuple[str, Callable[[int], np.ndarray]]] = [
         ("normal", rng.standard_normal),
@@ -72,29 +72,12 @@ def checks(draws: int = 2000) -> list[Check]:
             found.append(Check(name=f"false suggestions, {name} noise, {steps} steps", value=share, unit="share"))
         stops = sum(DivergenceWatch(DivergenceRule()).feed(draw(100)) is not None for _ in range(draws))
         found.append(Check(name=f"false stops, {name} noise, 100 steps", value=stops / draws, unit="share"))
-    return found + [_timing(rule) for rule in RULES]
+    return found
 
 
 def _false_suggestions(draw: Callable[[int], np.ndarray], steps: int, draws: int) -> float:
     lrs = ramp_rates(1e-7, 10.0, steps)
     return sum(suggest(Curve(lrs, draw(steps))).lr is not None for _ in range(draws)) / draws
-
-
-def _timing(rule: str) -> Check:
-    """The slower of a falling curve and pure noise (every kernel width is tried); best of 5, milliseconds."""
-    lrs = ramp_rates(1e-7, 10.0, 10_000)
-    noise = np.random.default_rng(0).standard_normal(len(lrs))
-    slowest = max(_best_of_5(Curve(lrs, losses), rule) for losses in (cliff(lrs) + 0.3 * noise, noise))
-    return Check(name=f"suggest, {rule}, 10,000 points", value=1000.0 * slowest, unit="ms")
-
-
-def _best_of_5(curve: Curve, rule: str) -> float:
-    seconds: list[float] = []
-    for _ in range(5):
-        start = perf_counter()
-        suggest(curve, rule=rule)
-        seconds.append(perf_counter() - start)
-    return min(seconds)
 
 
 def table(found: list[Row]) -> str:
@@ -112,8 +95,9 @@ def _cell(row: Row) -> str:
     return "none" if row["bias"] is None else f"{row['bias']:+.2f} ± {row['spread']:.2f}{failed}"
 
 
-def report() -> str:
+def report(quick: bool = False) -> str:
     """The table and the checks, as Markdown."""
-    lines = [f"| {check['name']} | {check['value']:.4g} {check['unit']} |" for check in checks()]
-    legend = "Distance from the known answer in decades: median ± half of the central 80 %, 100 curves a cell."
-    return "\n".join([legend, "", table(rows()), "", "| check | figure |", "|---|---|", *lines])
+    draws, shares = (3, 20) if quick else (100, 2000)
+    lines = [(check["name"], f"{check['value']:.4g} {check['unit']}") for check in checks(shares)]
+    legend = f"Distance from the known answer in decades: median ± half of the central 80 %, {draws} curves a cell."
+    return "\n\n".join([legend, table(rows(draws)), markdown(("check", "figure"), lines)])
