@@ -18,6 +18,7 @@ import numpy as np
 from pydantic import TypeAdapter
 
 from benchmarks.reproduce.runs import EXAMPLES, Runner
+from benchmarks.rows import Row, at_least, at_most, table
 from lrsearch import jobs
 from lrsearch.artifacts import ArtifactStore
 from lrsearch.db import Database
@@ -138,16 +139,17 @@ def _runs(document: dict[str, Any]) -> list[tuple[int, int]]:
     ]
 
 
-def report() -> str:
+def report(quick: bool = False) -> str:
     """The figures as a Markdown table."""
-    share = statistics.median(service_share() for _ in range(3))
+    share = statistics.median(service_share() for _ in range(1 if quick else 3))
+    rows = [Row("service's own share of a 200-trial sweep, toy trainer, a trial", share, "ms", "", at_most(10, "ms"))]
+    return table(rows if quick else [*rows, *_study_e_rows()])
+
+
+def _study_e_rows() -> list[Row]:
     plain, cold, warm = study_e()
-    lines = [
-        "| what | measured | target |",
-        "|---|---|---|",
-        f"| service's own share of a 200-trial sweep, toy trainer | {share:.1f} ms a trial | < 10 ms |",
-        f"| study E, one seed, plain Keras loops (extrapolated from samples) | {plain:.0f} s | |",
-        f"| study E, one seed, cold | {cold:.1f} s, 1/{plain / cold:.0f} | 1/60 |",
-        f"| study E, one seed, warm | {warm:.1f} s, 1/{plain / warm:.0f} | 1/300 |",
+    against = f"plain Keras loops {plain:.0f} s, extrapolated from samples"
+    return [
+        Row("study E, one seed, cold: times faster", plain / cold, "", f"{cold:.1f} s; {against}", at_least(60)),
+        Row("study E, one seed, warm: times faster", plain / warm, "", f"{warm:.1f} s; {against}", at_least(300)),
     ]
-    return "\n".join(lines)
