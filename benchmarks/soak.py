@@ -12,6 +12,7 @@ import logging
 import os
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -90,9 +91,8 @@ def _kinds(optimizer: dict[str, Any]) -> tuple[dict[str, Any], ...]:
 
 def measured(count: int, marks: tuple[int, ...] = MARKS) -> dict[int, float]:
     """Resident memory after so many jobs, MiB; every job must succeed."""
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     found: dict[int, float] = {}
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, _warnings_only():
         db = Database(f"sqlite:///{folder}/soak.db")
         db.migrate()
         runtime = Runtime(db, ArtifactStore(Path(folder) / "artifacts"), default_trainer(), Settings(), "soak")
@@ -102,6 +102,17 @@ def measured(count: int, marks: tuple[int, ...] = MARKS) -> dict[int, float]:
                 found[number] = psutil.Process().memory_info().rss / 2**20
         db.dispose()
     return found
+
+
+@contextmanager
+def _warnings_only() -> Iterator[None]:
+    """Two lines of log a job would hide the figures."""
+    before = structlog.get_config()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+    try:
+        yield
+    finally:
+        structlog.configure(**before)
 
 
 def _run(runtime: Runtime, document: dict[str, Any]) -> None:
