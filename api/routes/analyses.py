@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Request
 from pydantic import Field, TypeAdapter, model_validator
 
 from api import bodies, openapi, samples, schemas
-from api.deps import SettingsDep
+from api.deps import NO_UNKNOWN_PARAMETERS, SettingsDep
 from lrsearch import reports
 from lrsearch.curves import Curve, smooth
 from lrsearch.experiments.base import Line, Mark, PlotSpec, Span
@@ -75,7 +75,7 @@ class AnalysisRequest(Spec):
 
 
 REQUEST: TypeAdapter[AnalysisRequest] = TypeAdapter(AnalysisRequest)
-router = APIRouter(prefix="/v1/analyses", tags=["analyses"])
+router = APIRouter(prefix="/v1/analyses", tags=["analyses"], dependencies=NO_UNKNOWN_PARAMETERS)
 
 
 async def _body(request: Request, settings: SettingsDep) -> bytes:

@@ -12,19 +12,20 @@ from fastapi import APIRouter
 from pydantic import BaseModel, TypeAdapter
 
 from api import openapi, samples, schemas
+from api.deps import NO_UNKNOWN_PARAMETERS
 from lrsearch import controllers, schedules, suggestions
 from lrsearch.experiments import EXPERIMENTS
 from lrsearch.spec import Spec
 from lrsearch.training import catalog as tables
 from lrsearch.training.optimizer_specs import SPECS
 
-router = APIRouter(prefix="/v1/catalog", tags=["service"])
+router = APIRouter(prefix="/v1/catalog", tags=["service"], dependencies=NO_UNKNOWN_PARAMETERS)
 
 
 @router.get(
     "",
     response_model=schemas.Catalog,
-    responses={200: openapi.answer("The catalog.", samples.CATALOG)} | openapi.problems(),
+    responses={200: openapi.answer("The catalog.", samples.CATALOG)} | openapi.problems(422),
 )
 def catalog() -> schemas.Catalog:
     """Every job kind, rule, schedule, controller, optimizer, model and data set, with schema, defaults and source."""

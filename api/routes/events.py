@@ -10,7 +10,7 @@ from fastapi.sse import KEEPALIVE_COMMENT, EventSourceResponse, format_sse_event
 from starlette.concurrency import run_in_threadpool
 
 from api import openapi, samples, schemas
-from api.deps import Database, DatabaseDep, JobId
+from api.deps import NO_UNKNOWN_PARAMETERS, Database, DatabaseDep, JobId
 from api.watch import Watch
 from lrsearch import jobs
 from lrsearch.jobs import EventView
@@ -31,7 +31,7 @@ EVENT: Final = {
 """One event, as OpenAPI 3.2 describes streams."""
 STREAM: Final = {"itemSchema": EVENT, "example": samples.EVENTS}
 
-router = APIRouter(prefix="/v1/jobs/{job_id}/events", tags=["jobs"])
+router = APIRouter(prefix="/v1/jobs/{job_id}/events", tags=["jobs"], dependencies=NO_UNKNOWN_PARAMETERS)
 
 
 @router.get(

@@ -7,16 +7,16 @@ import dataclasses
 from fastapi import APIRouter
 
 from api import openapi, samples, schemas
-from api.deps import DatabaseDep
+from api.deps import NO_UNKNOWN_PARAMETERS, DatabaseDep
 from lrsearch import jobs
 
-router = APIRouter(prefix="/v1/workers", tags=["service"])
+router = APIRouter(prefix="/v1/workers", tags=["service"], dependencies=NO_UNKNOWN_PARAMETERS)
 
 
 @router.get(
     "",
     response_model=schemas.WorkerList,
-    responses={200: openapi.answer("The workers.", samples.WORKERS)} | openapi.problems(),
+    responses={200: openapi.answer("The workers.", samples.WORKERS)} | openapi.problems(422),
 )
 def workers(database: DatabaseDep) -> schemas.WorkerList:
     """The workers seen lately, their device and what they work on."""

@@ -173,3 +173,22 @@ def test_no_dependency_runs_code_after_the_response_is_sent() -> None:
         and inner.scope != "function"
     ]
     assert [] == late
+
+
+def test_every_call_of_the_api_refuses_a_query_parameter_it_does_not_have(
+    client: TestClient, operations: list[tuple[str, str, dict[str, Any]]]
+) -> None:
+    called = 0
+    for method, path, operation in operations:
+        if path.startswith("/v1/"):
+            address = path.format_map({"job_id": "0" * 32, "number": "0", "name": "loss_over_lr", "file_format": "png"})
+            answer = client.request(method, f"{address}?validate-only=true", json={})
+            error = answer.json()["errors"][0]
+            assert (422, "/validate-only", "unknown_parameter") == (
+                answer.status_code,
+                error["pointer"],
+                error["rule"],
+            ), f"{method} {path}: {answer.text}"
+            assert "422" in operation["responses"], f"{method} {path}"
+            called += 1
+    assert called > 15

@@ -9,7 +9,6 @@ import pytest
 from lrsearch.experiments import RangeTest
 from lrsearch.experiments.base import Context
 from lrsearch.training import catalog
-from lrsearch.training.keras import default_trainer
 from lrsearch.training.plan import Plan
 
 pytestmark = [pytest.mark.tensorflow, pytest.mark.timeout(600)]
@@ -28,6 +27,8 @@ def test_the_final_loss_at_the_suggested_rate_is_within_a_tenth_of_the_best(
     experiment = RangeTest.model_validate(json.loads(Path(f"examples/range_test_{example}.json").read_text()))
     for problem in catalog.check(experiment.model, experiment.data):
         pytest.skip(f"{problem.message} {problem.action}")
+    from lrsearch.training.keras import default_trainer  # here, since it loads TensorFlow
+
     trainer = default_trainer()
     answer = experiment.run(Context(trainer, lambda record: None))["suggestion"]
     assert 1 < answer["max_lr"] / answer["min_lr"] <= 100

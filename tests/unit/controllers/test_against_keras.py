@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import warnings
 from types import SimpleNamespace
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import numpy as np
 import pytest
@@ -18,10 +14,6 @@ pytestmark = [
     # Keras 3.15 reads variables with np.array, which TensorFlow 2.21 answers in NumPy's old way.
     pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
 ]
-
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # TensorFlow's own imports warn
-    keras = pytest.importorskip("keras")
 
 EPOCHS = 60
 REDUCE = (
@@ -54,6 +46,8 @@ def logs(monitor: str, value: float | None) -> dict[str, float]:
 
 
 def keras_rates(rule: ReduceOnPlateau, values: list[float | None]) -> list[float]:
+    import keras
+
     callback = keras.callbacks.ReduceLROnPlateau(
         monitor=rule.monitor, mode=rule.mode if rule.mode != "auto" else "min", factor=rule.factor,
         patience=rule.patience, min_delta=rule.min_delta, cooldown=rule.cooldown, min_lr=rule.min_lr,
@@ -86,6 +80,8 @@ def test_reduce_on_plateau_sets_the_rates_that_keras_sets(rule: ReduceOnPlateau,
 
 
 def keras_stop(rule: EarlyStopping, values: list[float | None]) -> int | None:
+    import keras
+
     callback = keras.callbacks.EarlyStopping(
         monitor=rule.monitor, mode=rule.mode if rule.mode != "auto" else "min", patience=rule.patience,
         min_delta=rule.min_delta, baseline=rule.baseline, start_from_epoch=rule.start_from_epoch,
