@@ -30,8 +30,8 @@ MOST_NESTED: Final = 8
 class Epochs(Spec):
     """A length in epochs (passes over the training set), resolved to steps once, before training."""
 
-    epochs: Annotated[float, Field(gt=0, strict=True)]
-    """Number of epochs, > 0; need not be whole."""
+    epochs: Annotated[float, Field(gt=0, le=LAST_STEP, strict=True)]
+    """Number of epochs, > 0 and <= 2**53, the greatest number of steps; need not be whole."""
 
 
 def _is_in_epochs(value: object) -> bool:

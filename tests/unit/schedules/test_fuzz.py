@@ -6,9 +6,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
+from schemathesis import GenerationMode
 
 from lrsearch.errors import InvalidDocument
 from lrsearch.schedules import SCHEDULES, AnySchedule, Schedule, Sequential, Warmup
@@ -50,20 +52,49 @@ def well_formed(member: type[Schedule]) -> st.SearchStrategy[Any]:
     )
 
 
-def check(document: Any) -> None:
+def check(document: Any) -> bool:
+    """Whether the document is one; if so, its schedule must work."""
     try:
         schedule = ADAPTER.validate_python(document)
     except ValidationError:
-        return
+        return False
     assert schedule == ADAPTER.validate_json(schedule.model_dump_json())
     try:
         resolved = schedule.resolve(steps_per_epoch=7, total_steps=50)
     except InvalidDocument:
-        return
+        return True
     rates = resolved(STEPS)
     assert rates.shape == STEPS.shape
     assert np.isfinite(rates).all()
     assert (rates >= 0).all()
+    return True
+
+
+def requests(mode: GenerationMode) -> st.SearchStrategy[Any]:
+    """Documents made from the JSON Schema of the union by schemathesis: that fit it, or that break it."""
+    schema = ADAPTER.json_schema(ref_template="#/components/schemas/{model}")
+    members = schema.pop("$defs")
+    for member in members.values():  # a default in the schema, but needed to tell the members apart
+        member["required"] = [*member.get("required", ()), *({"kind"} & set(member["properties"]))]
+    body = {"required": True, "content": {"application/json": {"schema": schema}}}
+    call = {"requestBody": body, "responses": {"200": {"description": "a schedule"}}}
+    document = {"openapi": "3.1.0", "info": {"title": "schedules", "version": "1"}, "paths": {"/": {"post": call}}}
+    made = schemathesis.openapi.from_dict({**document, "components": {"schemas": members}})
+    return made["/"]["POST"].as_strategy(generation_mode=mode).map(lambda case: case.body)
+
+
+@pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE], ids=str)
+def test_what_schemathesis_makes_of_the_schema_is_refused_or_becomes_a_working_schedule(mode: GenerationMode) -> None:
+    accepted: set[str] = set()
+
+    @settings(RELAXED, max_examples=150 if mode is GenerationMode.POSITIVE else 50, phases=[Phase.generate])
+    @given(requests(mode))
+    def holds(document: Any) -> None:
+        if check(document):
+            accepted.add(document["kind"])
+
+    holds()
+    assert (len(accepted) > 10) == (mode is GenerationMode.POSITIVE), accepted
 
 
 @settings(RELAXED, max_examples=60)

@@ -103,6 +103,7 @@ DOCUMENTS = (
     ({"kind": "cosin", "max_lr": 0.1}, "/kind", "union_tag_invalid", "Use one of"),
     ({"lr": 0.1}, "/kind", "union_tag_not_found", "Add the field 'kind'"),
     ({"kind": "linear", "start_lr": 1, "total_steps": {"epochs": 0}}, "/total_steps/epochs", "greater_than", "above 0"),
+    ({"kind": "linear", "start_lr": 1, "total_steps": {"epochs": 1e308}}, "/total_steps/epochs", "less_than_equal", "at most"),
     ({"kind": "linear", "start_lr": 1, "total_steps": {"epochs": "3"}}, "/total_steps/epochs", "float_type", "number"),
     ({"kind": "linear", "start_lr": 1, "total_steps": {"epoch": 3}}, "/total_steps/epochs", "missing", "epochs"),
     ({"kind": "linear", "start_lr": 1, "total_steps": {"epochs": 3, "steps": 1}}, "/total_steps/steps", "extra_forbidden", "Remove"),
