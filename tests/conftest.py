@@ -1,4 +1,4 @@
-"""What makes every test the same on every machine, in every order."""
+"""What makes every test the same on every machine, in every order; and the databases that tests ask for."""
 
 from __future__ import annotations
 
@@ -8,6 +8,10 @@ import sys
 import numpy as np
 import pytest
 from hypothesis import settings
+
+from tests.servers.postgres import database_url, postgres, postgres_url, sqlite_template, sqlite_url
+
+__all__ = ["database_url", "postgres", "postgres_url", "sqlite_template", "sqlite_url"]
 
 settings.register_profile("same every time", derandomize=True, database=None, deadline=None)
 settings.register_profile("new every time", database=None, deadline=None, print_blob=True)

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.servers.postgres import shared_server
 from tests.servers.service import QUICK, EmbeddedService
 
 SLOW_STEP = 0.01
@@ -15,6 +16,23 @@ def shared_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embedde
     home = tmp_path_factory.mktemp("service") / "home"
     with EmbeddedService(home, **QUICK, LRSEARCH_TOY_SECONDS_PER_STEP=str(SLOW_STEP)) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def shared_service_on_postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedService]:
+    home, url = tmp_path_factory.mktemp("on_postgres") / "home", shared_server().create_database(is_migrated=False)
+    with EmbeddedService(home, **QUICK, DATABASE_URL=url, LRSEARCH_TOY_SECONDS_PER_STEP=str(SLOW_STEP)) as running:
+        yield running
+    shared_server().drop_database(url)
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def service_on(request: pytest.FixtureRequest) -> EmbeddedService:
+    """The service of `service` on SQLite, and one like it on Postgres."""
+    name = "shared_service" if request.param == "sqlite" else "shared_service_on_postgres"
+    running: EmbeddedService = request.getfixturevalue(name)
+    wait_until_warm(running)
+    return running
 
 
 @pytest.fixture

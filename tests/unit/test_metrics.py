@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -31,10 +31,9 @@ DOCUMENT: dict[str, Any] = {
 
 
 @pytest.fixture
-def db(tmp_path: Path) -> Database:
-    database = Database(f"sqlite:///{tmp_path / 'lrsearch.db'}")
-    database.migrate()
-    return database
+def db(database_url: str) -> Iterator[Database]:
+    with Database(database_url) as database:
+        yield database
 
 
 def figures(collector: DatabaseCollector) -> dict[str, float]:

@@ -11,6 +11,7 @@ from fastapi.testclient import TestClient
 
 from api.main import create_app
 from lrsearch import queue
+from lrsearch.settings import Settings
 from tests.servers.valkey import ValkeyServer
 from tests.unit.api import service
 
@@ -24,11 +25,9 @@ def broker(tmp_path: Path) -> Iterator[ValkeyServer]:
 
 
 @pytest.fixture
-def client(tmp_path: Path, broker: ValkeyServer) -> Iterator[TestClient]:
-    home = tmp_path / "home"
-    home.mkdir()
-    service.migrate(home / "template.db")
-    settings = service.settings(home, home / "template.db").model_copy(update={"redis_url": broker.url})
+def client(tmp_path: Path, database_url: str, broker: ValkeyServer) -> Iterator[TestClient]:
+    servers = {"database_url": database_url, "redis_url": broker.url}
+    settings = Settings(home=tmp_path).model_copy(update=servers)
     with service.client_of(create_app(settings)) as client:
         yield client
 

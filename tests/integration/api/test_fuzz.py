@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,6 +23,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from api.main import create_app
+from tests.servers.postgres import shared_server
 from tests.unit.api import service
 
 pytestmark = pytest.mark.service
@@ -36,16 +38,22 @@ LEFT_OUT = {"/readyz"}
 """Answers 503 here, where there is no broker."""
 
 
-@pytest.fixture(scope="module")
-def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FastAPI]:
+@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+def app(
+    request: pytest.FixtureRequest, sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[FastAPI]:
     home = tmp_path_factory.mktemp("home")
-    service.migrate(home / "template.db")
+    settings = service.settings(home, sqlite_template)
+    is_postgres = request.param == "postgres"
+    url = shared_server().create_database() if is_postgres else settings.resolved_database_url()
     open_to_all = {"host": "0.0.0.0", "auth": "none"}  # schemathesis calls the host "testserver"
-    app = create_app(service.settings(home, home / "template.db").model_copy(update=open_to_all))
+    app = create_app(settings.model_copy(update={"database_url": url, **open_to_all}))
     with service.client_of(app) as client:
         app.state.job_id = service.submit(client)
         service.succeed(app.state.database, app.state.job_id)
         yield app
+    if is_postgres:
+        shared_server().drop_database(url)
 
 
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE], ids=str)
@@ -67,7 +75,7 @@ def _fuzz(operation: Any, mode: GenerationMode, job_id: str) -> set[int]:
     statuses: set[int] = set()
 
     @settings(
-        max_examples=60 if operation.label == "POST /v1/jobs" else 20,  # few made documents are valid
+        max_examples=60 if operation.label == "POST /v1/jobs" else 15,  # few made documents are valid
         deadline=None,
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),

@@ -7,9 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers.postgres import PostgresServer, database_url, postgres, postgres_url, sqlite_template, sqlite_url
-
-__all__ = ["database_url", "postgres", "postgres_url", "sqlite_template", "sqlite_url"]
+from tests.servers.postgres import PostgresServer
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.service)])

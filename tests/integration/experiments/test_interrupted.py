@@ -58,11 +58,9 @@ class Mortal:
 
 
 @pytest.fixture
-def db(tmp_path: Path) -> Iterator[Database]:
-    database = Database(f"sqlite:///{tmp_path / 'test.db'}")
-    database.migrate()
-    yield database
-    database.dispose()
+def db(database_url: str) -> Iterator[Database]:
+    with Database(database_url) as database:
+        yield database
 
 
 def experiment() -> Experiment:

@@ -7,9 +7,6 @@ from collections.abc import Iterator
 import pytest
 
 from lrsearch.db import Database
-from tests.servers.postgres import database_url, postgres, postgres_url, sqlite_template, sqlite_url
-
-__all__ = ["database_url", "db", "postgres", "postgres_url", "sqlite_template", "sqlite_url"]
 
 
 @pytest.fixture
