@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from api import docs_page, errors, openapi
+from api import docs_page, errors, openapi, studies_page
 from api.deps import Enqueue
 from api.guard import LocalGuard, is_loopback, require_safe_binding
 from api.routes import analyses, catalog, events, health, jobs, metrics, plots, trials, workers
@@ -45,6 +45,7 @@ def create_app(settings: Settings) -> FastAPI:
     for module in ROUTERS:
         app.include_router(module.router)
     docs_page.install(app)
+    studies_page.install(app, app.state.database)
     bodies = {"JobDocument": jobs.EXPERIMENT, "AnalysisRequest": analyses.REQUEST}
     openapi.install(app, [module.router for module in ROUTERS], bodies)
     return app
@@ -54,6 +55,7 @@ def create_app(settings: Settings) -> FastAPI:
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     yield
     app.state.watch.close()
+    studies_page.close(app.state.database)
     app.state.database.dispose()
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 import random
+import threading
 import time
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from optuna.storages import BaseStorage
+    from optuna.storages import BaseStorage, RDBStorage
 
 logger = logging.getLogger(__name__)
 
@@ -19,7 +19,10 @@ PAUSE_SECONDS: Final = 0.5
 """Longest pause between two tries."""
 
 
-@lru_cache(maxsize=4)
+_open: dict[str, tuple[BaseStorage, RDBStorage]] = {}
+_lock: Final = threading.Lock()
+
+
 def open_storage(url: str) -> BaseStorage:
     """The storage of a database, opened once a process: that takes some seconds and makes Optuna's tables.
 
@@ -29,26 +32,38 @@ def open_storage(url: str) -> BaseStorage:
     Raises:
         Exception: whatever the database says when it stays away.
     """
-    quiet()
-    for opening in range(OPENINGS):
-        try:
-            return _opened(url)
-        except Exception:
-            if opening == OPENINGS - 1:
-                raise
-            logger.info("Optuna's storage is not open yet; trying again.", exc_info=True)
-            time.sleep(random.uniform(0, PAUSE_SECONDS))
-    raise AssertionError("unreachable")
+    with _lock:
+        if url not in _open:
+            quiet()
+            _open[url] = _opened(url)
+        return _open[url][0]
 
 
-def _opened(url: str) -> BaseStorage:
+def close_storage(url: str) -> None:
+    """Close the connections of a storage, if it was opened."""
+    with _lock:
+        if found := _open.pop(url, None):
+            found[1].remove_session()
+            found[1].engine.dispose()
+
+
+def _opened(url: str) -> tuple[BaseStorage, RDBStorage]:
     from optuna.storages import RDBStorage, get_storage
 
     # an idle connection that a server or a proxy closed is noticed before it is used
     settings: dict[str, Any] = (
         {"connect_args": {"timeout": 30}} if url.startswith("sqlite") else {"pool_pre_ping": True}
     )
-    return get_storage(RDBStorage(url, engine_kwargs=settings))
+    for opening in range(OPENINGS):
+        try:
+            backend = RDBStorage(url, engine_kwargs=settings)
+            return get_storage(backend), backend
+        except Exception:
+            if opening == OPENINGS - 1:
+                raise
+            logger.info("Optuna's storage is not open yet; trying again.", exc_info=True)
+            time.sleep(random.uniform(0, PAUSE_SECONDS))
+    raise AssertionError("unreachable")
 
 
 def quiet() -> None:
