@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from lrsearch.curves import Curve, DivergenceRule, DivergenceWatch
 from lrsearch.training.data_order import DataOrder
 from lrsearch.training.plan import Checkpoint, Plan
-from lrsearch.training.trainer import Observer, Probe, Run, Segment, SetRates, Stop, StopReason
+from lrsearch.training.trainer import Answer, Observer, Probe, Run, Segment, SetRates, Stop, StopReason
 
 Arrays = dict[str, NDArray[Any]]
 Floats = NDArray[np.float64]
@@ -40,7 +40,7 @@ class Live(Protocol):
         ...
 
     def validate(self) -> dict[str, float]:
-        """Metrics on the held-out data, `val_loss` among them."""
+        """Metrics on the held-out data, `val_loss` among them; nothing when `Recorder.breathe` answered False meanwhile."""
         ...
 
 
@@ -80,6 +80,11 @@ class Recorder:
         self._batch: dict[str, list[float]] = {name: [] for name in plan.metrics}
         self._validations: dict[str, list[float]] = {}
         self._every_steps = plan.validation.every_steps if plan.validation is not None else None
+        self._per_epoch = order.steps_per_epoch
+        self._sizes = np.array([order.size(at) for at in range(self._per_epoch)])
+        self._validated: tuple[int, dict[str, float]] = (-1, {})
+        self.changes = 0
+        """How often the rates were changed."""
         self._watch = DivergenceWatch(plan.divergence) if plan.divergence is not None else None
         self._reported, self._chunk_began = 0, time.monotonic()
         self._stop: StopReason | None = None
@@ -112,33 +117,59 @@ class Recorder:
     @property
     def steps_to_epoch_end(self) -> int:
         """Updates until the epoch or the run ends, or a validation is due: the longest chunk that may be added at once."""
-        left = self._order.steps_per_epoch - self.step % self._order.steps_per_epoch
+        left = self._per_epoch - self.step % self._per_epoch
         if self._every_steps is not None:
             left = min(left, self._every_steps - self.step % self._every_steps)
         return min(left, len(self._rates) - self.step)
 
-    def add(self, losses: Floats, metrics: Mapping[str, Floats]) -> None:
+    def validations_ahead(self, count: int) -> NDArray[np.bool_]:
+        """Which of the next `count` updates are followed by a validation: shape (count,)."""
+        if self._plan.validation is None:
+            return np.zeros(count, np.bool_)
+        return np.arange(self.step + 1, self.step + count + 1) % (self._every_steps or self._per_epoch) == 0
+
+    @property
+    def validated_now(self) -> dict[str, float]:
+        """What a validation after the last update measured; empty when there was none."""
+        return self._validated[1] if self._validated[0] == self.step else {}
+
+    def add(self, losses: Floats, metrics: Mapping[str, Floats], held_out: Mapping[str, float] | None = None) -> None:
         """Take the batch losses and metrics of the next updates, all of one epoch; may stop the run or probe.
 
         Args:
             losses: shape (k,): true batch losses, 1 <= k <= steps_to_epoch_end.
             metrics: name -> shape (k,): values on the same batches.
+            held_out: what the held-out data measured after them, if the engine knows; it counts where a validation is
+                due. None: `live` is asked.
         """
         first = self.step
         kept = self._judge(losses)
         self._measured[first : first + kept] = losses[:kept]
         self._step += kept
         for name, values in {"loss": losses, **metrics}.items():
-            self._epoch.setdefault(name, []).extend(values[:kept].tolist())
-        for name in self._batch:
-            self._batch[name].extend(metrics[name][:kept].tolist())
+            new = values[:kept].tolist()
+            self._epoch.setdefault(name, []).extend(new)
+            if name in self._batch:
+                self._batch[name].extend(new)
         if self._stop is None and self._every_steps is not None and self.step % self._every_steps == 0:
-            for name, value in self._live.validate().items():
+            for name, value in self._validate(held_out).items():
                 self._validations.setdefault(name, []).append(value)
-        if self._stop is None and self.step % self._order.steps_per_epoch == 0:
-            self._report(epoch=self.step // self._order.steps_per_epoch, metrics=self._finish_epoch(first))
+        if self._stop is None and self.step % self._per_epoch == 0:
+            self._end_epoch(held_out)
         elif self._stop is not None or not self.is_running or self._is_chunk_over():
             self._report(epoch=None, metrics={})
+
+    def settle(self) -> None:
+        """End an epoch in whose validation the checkpoint was made that the run goes on from; before the first `add`."""
+        if self._epoch and self.step % self._per_epoch == 0:
+            self._end_epoch(None)
+
+    def breathe(self) -> bool:
+        """Called by the engine within a long measurement: tells the observer when it is time; False ends the measurement."""
+        if not self._is_chunk_over():
+            return True
+        answer = self._report(epoch=None, metrics={})
+        return not isinstance(answer, Stop)
 
     def _judge(self, losses: Floats) -> int:
         """How many of the losses belong to the run; sets the reason when one of them stops it."""
@@ -152,22 +183,29 @@ class Recorder:
         self._stop = StopReason(verdict[1])
         return verdict[0] - self.step + 1
 
-    def _finish_epoch(self, step: int) -> dict[str, float]:
-        """Sample-weighted means of the epoch's batch values, and the validation."""
-        first = step - step % self._order.steps_per_epoch
-        sizes = [self._order.size(at) for at in range(first, first + self._order.steps_per_epoch)]
-        metrics = {name: float(np.average(values, weights=sizes)) for name, values in self._epoch.items()}
+    def _validate(self, held_out: Mapping[str, float] | None) -> dict[str, float]:
+        """What a validation measures here; empty when the run was stopped within it."""
+        measured = dict(held_out) if held_out is not None else self._live.validate()
+        self._validated = (self.step, measured)
+        return measured
+
+    def _end_epoch(self, held_out: Mapping[str, float] | None) -> None:
+        """Sample-weighted means of the epoch's batch values, and the validation; tell the observer."""
+        samples = self._sizes.sum()
+        metrics = {name: float((np.array(each) * self._sizes).sum() / samples) for name, each in self._epoch.items()}
         if self._plan.validation is not None and self._every_steps is None:
-            metrics |= self._live.validate()
+            metrics |= self._validate(held_out)
+        if self._stop is not None:
+            return
         for name, value in metrics.items():
             self._history.setdefault(name, []).append(value)
         self._epoch = {}
-        return metrics
+        self._report(epoch=self.step // self._per_epoch, metrics=metrics)
 
     def _is_chunk_over(self) -> bool:
         return time.monotonic() - self._chunk_began >= self._chunk_seconds
 
-    def _report(self, *, epoch: int | None, metrics: dict[str, float]) -> None:
+    def _report(self, *, epoch: int | None, metrics: dict[str, float]) -> Answer:
         """Tell the observer what is new, and do what it answers."""
         segment = Segment(
             self._reported, self._losses[self._reported :].copy(), epoch, metrics, self._checkpoint_maker()
@@ -181,6 +219,7 @@ class Recorder:
         elif isinstance(answer, SetRates) and self.is_running:
             self._set_rates(answer.rates)
         self._chunk_began = time.monotonic()
+        return answer
 
     def _checkpoint_maker(self) -> Callable[[], Checkpoint]:
         step = self.step
@@ -244,6 +283,7 @@ class Recorder:
                 f"{np.shape(rates)}."
             )
         self._rates = np.concatenate([self._rates[: self.step], np.asarray(rates, dtype=np.float64)])
+        self.changes += 1
 
     @property
     def should_test(self) -> bool:

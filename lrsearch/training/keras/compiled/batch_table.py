@@ -19,8 +19,14 @@ class BatchTable:
         self._program, self._orders = program, orders
         self._epoch, self._rows = -1, np.empty((0, len(orders), program.batch_size), np.int32)
 
-    def filled(self, step: int, rates: NDArray[np.float64]) -> Batches:
-        """The updates step .. step + len(rates) - 1, at rates of shape (count, members)."""
+    def filled(self, step: int, rates: NDArray[np.float64], validates: NDArray[np.bool_] | None = None) -> Batches:
+        """The updates step .. step + len(rates) - 1, at rates of shape (count, members).
+
+        Args:
+            step: first update.
+            rates: of each update.
+            validates: shape (count,): whether to measure the held-out samples after the update; None: never.
+        """
         batches, count = self._program.no_batches(), len(rates)
         per_epoch = self._orders[0].steps_per_epoch
         is_stacked = self._program.kind.members is not None
@@ -32,6 +38,8 @@ class BatchTable:
             batches.indices[done : done + len(rows)] = rows if is_stacked else rows[:, 0]
             done += len(rows)
         batches.is_short[:count] = (np.arange(step, step + count) + 1) % per_epoch == 0
+        if validates is not None:
+            batches.validates[:count] = validates
         return batches._replace(count=np.int32(count))
 
     def _rows_of(self, epoch: int) -> NDArray[np.int32]:

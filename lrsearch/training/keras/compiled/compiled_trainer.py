@@ -87,7 +87,7 @@ class CompiledTrainer:
         driver = Driver(
             pack,
             recorders,
-            has_epoch_ends=plans[0].validation is not None,
+            has_epoch_ends=plans[0].validation is not None and not program.validates_inside,
             is_slow=planned.is_slow,
             chunk_seconds=self._chunk_seconds,
         )
@@ -116,6 +116,7 @@ class CompiledTrainer:
             facts={"engine": self.name, **facts},
             chunk_seconds=self._chunk_seconds,
         )
+        live.pause = recorder.breathe
         return recorder
 
 

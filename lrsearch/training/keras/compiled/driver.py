@@ -21,10 +21,14 @@ FIRST_CHUNK_STEPS = 16
 class Driver:
     """Trains a pack.
 
+    A chunk is trained before its recorders see any of it, and made again in part when one of them then changes its
+    rates or copies a state within it. After that chunks are as short as what was kept, and grow again while nothing of
+    the kind happens: a controller that acts at every epoch costs no second training.
+
     Args:
         pack: the members; those beyond the recorders only fill the stack.
         recorders: one for each member whose run counts.
-        has_epoch_ends: whether something is measured at the end of each epoch, so that no chunk may pass one.
+        has_epoch_ends: whether something is measured outside of chunks at the end of each epoch, so that none may pass one.
         is_slow: whether an update may take long, so that the first chunk must be short.
         chunk_seconds: time a chunk may take.
     """
@@ -34,6 +38,7 @@ class Driver:
     ) -> None:
         self._pack, self._recorders = pack, recorders
         self._has_epoch_ends, self._is_slow, self._chunk_seconds = has_epoch_ends, is_slow, chunk_seconds
+        self._most = pack.program.chunk_steps
         self.final: list[dict[str, float]] = [{} for _ in recorders]
         """What each member's test set measured."""
         self.test_seconds = 0.0
@@ -41,13 +46,15 @@ class Driver:
     def run(self) -> None:
         """Train until no recorder is running."""
         for place, recorder in enumerate(self._recorders):
+            recorder.settle()
             if not recorder.is_running:
                 self._finish(place)
         while running := self._running():
             left = max(self._left(place) for place in running)
             rates = self._rates(min(left, self._chunk_steps(running)))
             is_alive = np.array([place in running for place in range(self._pack.members)])
-            self._hand_over(self._pack.advance(rates, is_alive), rates)
+            chunk = self._pack.advance(rates, self._validates(len(rates)), is_alive)
+            self._hand_over(chunk, rates)
 
     def _running(self) -> list[int]:
         return [place for place, recorder in enumerate(self._recorders) if recorder.is_running]
@@ -57,7 +64,7 @@ class Driver:
 
     def _chunk_steps(self, running: Sequence[int]) -> int:
         """Updates that may be made before the recorders are asked."""
-        steps = self._pack.program.chunk_steps
+        steps = min(self._most, self._pack.program.chunk_steps)
         if self._has_epoch_ends:
             steps = min(steps, *(self._recorders[place].steps_to_epoch_end for place in running))
         seconds = self._pack.program.seconds_per_step
@@ -73,21 +80,44 @@ class Driver:
             rates[: len(ahead), place] = ahead
         return rates
 
+    def _validates(self, count: int) -> NDArray[np.bool_]:
+        """Shape (count,): whether some recorder wants the held-out samples measured after the update."""
+        validates = np.zeros(count, np.bool_)
+        if self._pack.program.validates_inside:
+            for place in self._running():
+                validates |= self._recorders[place].validations_ahead(count)
+        return validates
+
     def _hand_over(self, chunk: Chunk, rates: Floats) -> None:
         """Give the recorders what was measured, epoch by epoch; go back when one of them changes its rates."""
-        first, done = self._pack.step - chunk.done, 0
+        first, done, disturbed_at = self._pack.step - chunk.done, 0, 0
         while done < chunk.done and (running := self._running()):
             size = min(chunk.done - done, *(self._recorders[place].steps_to_epoch_end for place in running))
+            before = self._changes()
             for place in running:
-                part = slice(done, done + size)
-                values = dict(zip(self._pack.program.metric_names, chunk.metrics[part, place].T, strict=True))
-                self._recorders[place].add(chunk.losses[part, place], values)
-                if not self._recorders[place].is_running:
-                    self._finish(place)
+                self._add(place, chunk, slice(done, done + size))
             done += size
-            if done < chunk.done and self._has_other_rates(rates[done:]):
+            if not disturbed_at and (self._pack.has_looked_back or before != self._changes()):
+                disturbed_at = done
+            if disturbed_at and done < chunk.done and self._has_other_rates(rates[done:]):
                 self._pack.rewind(first + done)
-                return
+                break
+        self._most = disturbed_at or 2 * max(self._most, chunk.done)
+
+    def _changes(self) -> list[int]:
+        return [recorder.changes for recorder in self._recorders]
+
+    def _add(self, place: int, chunk: Chunk, part: slice) -> None:
+        """Give one recorder its part of the chunk."""
+        recorder, program = self._recorders[place], self._pack.program
+        held_out = self._pack.named(chunk.held_out[part.stop - 1, place], "val") if program.validates_inside else None
+        recorder.add(
+            chunk.losses[part, place],
+            dict(zip(program.metric_names, chunk.metrics[part, place].T, strict=True)),
+            held_out,
+        )
+        if not recorder.is_running:
+            self._finish(place)
 
     def _has_other_rates(self, rates: Floats) -> bool:
         """Whether a recorder wants other rates than the chunk was trained at."""
@@ -98,8 +128,13 @@ class Driver:
         return False
 
     def _finish(self, place: int) -> None:
+        """Measure the test set, where the plan wants it and the last validation was not on it."""
         recorder = self._recorders[place]
-        if recorder.should_test:
-            began = time.perf_counter()
-            self.final[place] = self._pack.measure(place, recorder.step, on_test=True)
-            self.test_seconds += time.perf_counter() - began
+        if not recorder.should_test:
+            return
+        began = time.perf_counter()
+        if self._pack.program.is_validated_on_test and (validated := recorder.validated_now):
+            self.final[place] = {name.replace("val_", "test_", 1): value for name, value in validated.items()}
+        else:
+            self.final[place] = self._pack.measure(place, recorder.step, on_test=True, pause=recorder.breathe)
+        self.test_seconds += time.perf_counter() - began

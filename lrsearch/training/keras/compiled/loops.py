@@ -1,4 +1,4 @@
-"""The compiled loops: many updates, or a whole data set, in one call."""
+"""The compiled loops: many updates with the validations between them, or a part of a data set, in one call."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import tensorflow as tf
 from lrsearch.training.keras.compiled.step_functions import Measured, State, StepFunctions
 
 Tensor = Any
+MEASURE_BATCH = 1_024
+"""Samples a batch when validating and testing; bounds the memory of a convolution's activations."""
 
 
 class Batches(NamedTuple):
@@ -19,27 +21,47 @@ class Batches(NamedTuple):
         rates: shape (k,) or (k, members), float32.
         indices: shape (k, batch) or (k, members, batch), int32: samples of each batch.
         is_short: shape (k,): whether the batch is the smaller last one of an epoch; only the first indices count then.
+        validates: shape (k,): whether the held-out samples are measured after the update.
         count: number of updates to make, <= k; k is the size this function was compiled for.
     """
 
     rates: Tensor
     indices: Tensor
     is_short: Tensor
+    validates: Tensor
     count: Tensor
 
 
+class Data(NamedTuple):
+    """Samples and labels: those trained on, and those measured inside a chunk (None where nothing is)."""
+
+    x: Tensor
+    y: Tensor
+    x_held_out: Tensor = None
+    y_held_out: Tensor = None
+
+
 class Chunk(NamedTuple):
-    """What a chunk measured: losses (k,) or (k, members), metrics (k, m) or (k, members, m); zeros from `done` on."""
+    """What a chunk measured; zeros from `done` on, and where nothing was validated.
+
+    Attributes:
+        losses: shape (k,) or (k, members).
+        metrics: shape (k, m) or (k, members, m).
+        held_out: shape (k, 1 + m) or (k, members, 1 + m): loss and metrics on the held-out samples after the update;
+            (k, 0) or (k, members, 0) when nothing is validated inside the chunk.
+        done: updates made.
+    """
 
     losses: Tensor
     metrics: Tensor
+    held_out: Tensor
     done: Tensor
 
 
 def chunk_loop(
-    steps: StepFunctions, *, short: int, members: int | None, xla: bool
-) -> Callable[[State, Batches, Tensor, Tensor, Tensor], tuple[State, Chunk]]:
-    """A compiled function (state, batches, is_alive, x, y) -> (state, chunk).
+    steps: StepFunctions, *, short: int, members: int | None, held_out: int, xla: bool
+) -> Callable[[State, Batches, Tensor, Data], tuple[State, Chunk]]:
+    """A compiled function (state, batches, is_alive, data) -> (state, chunk).
 
     The loop ends after `batches.count` updates, or as soon as the loss of every member that was alive is not finite.
 
@@ -47,67 +69,118 @@ def chunk_loop(
         steps: the update.
         short: size of the smaller last batch of an epoch, 0 when there is none.
         members: size of the stack, None for a single member without that axis.
+        held_out: samples that are measured where `batches.validates`; 0: none are.
         xla: whether XLA compiles it.
     """
-    update = steps.update if members is None else _stacked(steps.update)
+    lead = [] if members is None else [members]
+    widths = [1 + steps.metric_count] if held_out else []
+    shapes = [lead, [*lead, steps.metric_count], *([*lead, width] for width in widths)]
 
-    def one(state: State, rate: Tensor, indices: Tensor, x: Tensor, y: Tensor) -> tuple[State, Measured]:
-        return update(state, rate, tf.gather(x, indices), tf.gather(y, indices))
+    def run(state: State, batches: Batches, is_alive: Tensor, data: Data) -> tuple[State, Chunk]:
+        update = _update_on(steps, batches, data, short=short, members=members, xla=xla)
 
-    def run(state: State, batches: Batches, is_alive: Tensor, x: Tensor, y: Tensor) -> tuple[State, Chunk]:
-        def body(i: Tensor, alive: Tensor, state: State, losses: Any, metrics: Any) -> tuple[Any, ...]:
-            rate, indices = batches.rates[i], batches.indices[i]
-            if short:
-                state, seen = tf.cond(
-                    batches.is_short[i],
-                    lambda: one(state, rate, indices[..., :short], x, y),
-                    lambda: one(state, rate, indices, x, y),
-                )
-            else:
-                state, seen = one(state, rate, indices, x, y)
+        def validated(i: Tensor, state: State) -> Tensor:
+            def measured() -> Tensor:
+                first, parts = tf.constant(0), part_count(held_out)
+                sums = _sums(steps, data.x_held_out, data.y_held_out, held_out, members)
+                return _row(sums(state, nothing(steps, members), first, tf.constant(parts))) / held_out
+
+            return tf.cond(batches.validates[i], measured, lambda: tf.zeros(shapes[-1]))
+
+        def body(i: Tensor, alive: Tensor, state: State, *kept: Any) -> tuple[Any, ...]:
+            state, seen = update(i, state)
             alive = tf.logical_and(alive, tf.math.is_finite(seen.loss))
-            return i + 1, alive, state, losses.write(i, seen.loss), metrics.write(i, seen.metrics)
+            values = [*seen, *(validated(i, state) for _ in widths)]
+            return i + 1, alive, state, *(array.write(i, v) for array, v in zip(kept, values, strict=True))
 
-        lead = [] if members is None else [members]
-        size = batches.rates.shape[0] or tf.shape(batches.rates)[0]
-        losses = tf.TensorArray(tf.float32, size, element_shape=lead)
-        metrics = tf.TensorArray(tf.float32, size, element_shape=[*lead, steps.metric_count])
-        done, _, state, losses, metrics = tf.while_loop(
+        size = batches.rates.shape[0]
+        kept = [tf.TensorArray(tf.float32, size, element_shape=shape) for shape in shapes]
+        done, _, state, *kept = tf.while_loop(
             lambda i, alive, *_: tf.logical_and(i < batches.count, tf.reduce_any(alive)),
             body,
-            (tf.constant(0), is_alive, steps.enter(state), losses, metrics),
+            (tf.constant(0), is_alive, steps.enter(state), *kept),
         )
-        return steps.leave(state), Chunk(losses.stack(), metrics.stack(), done)
+        losses, metrics, *held = (array.stack() for array in kept)
+        return steps.leave(state), Chunk(losses, metrics, held[0] if held else tf.zeros([size, *lead, 0]), done)
 
     return _compiled(run, xla)
+
+
+def _update_on(
+    steps: StepFunctions, batches: Batches, data: Data, *, short: int, members: int | None, xla: bool
+) -> Callable[[Tensor, State], tuple[State, Measured]]:
+    """A function (i, state) -> (state, what was measured): the update on batch i."""
+    update = steps.update if members is None else _stacked(steps.update)
+
+    def on(state: State, i: Tensor, indices: Tensor) -> tuple[State, Measured]:
+        return update(state, batches.rates[i], tf.gather(data.x, indices), tf.gather(data.y, indices))
+
+    def either(i: Tensor, state: State) -> tuple[State, Measured]:
+        indices = batches.indices[i]
+        if not short:
+            return on(state, i, indices)
+        if not xla and steps.takes_any_size:  # one graph for both sizes; XLA needs to know the size
+            return on(state, i, indices[: tf.where(batches.is_short[i], short, indices.shape[0])])
+        return tf.cond(batches.is_short[i], lambda: on(state, i, indices[..., :short]), lambda: on(state, i, indices))
+
+    return either
+
+
+def part_count(samples: int) -> int:
+    """Batches in which so many samples are measured."""
+    return -(-samples // MEASURE_BATCH)
+
+
+def nothing(steps: StepFunctions, members: int | None) -> Measured:
+    """Sums over no samples."""
+    lead = [] if members is None else [members]
+    return Measured(tf.zeros(lead), tf.zeros([*lead, steps.metric_count]))
 
 
 def measure_loop(
-    steps: StepFunctions, *, samples: int, batch: int, members: int | None, xla: bool
-) -> Callable[[State, Tensor, Tensor], Measured]:
-    """A compiled function (state, x, y) -> means of loss and metrics over all `samples`, in batches of `batch`."""
-    measure = steps.measure if members is None else _stacked_on_shared_data(steps.measure)
-    full, rest = divmod(samples, batch)
+    steps: StepFunctions, *, samples: int, members: int | None, xla: bool
+) -> Callable[[State, Data, Measured, tuple[Tensor, Tensor]], Measured]:
+    """A compiled function (state, data, sums, (first, last)) -> sums with what the parts first .. last - 1 measured.
 
-    def run(state: State, x: Tensor, y: Tensor) -> Measured:
-        def part(first: Tensor, size: int) -> Measured:
-            seen = measure(state, x[first : first + size], y[first : first + size])
-            return Measured(seen.loss * size, seen.metrics * size)
+    Cut anywhere, the sums over all `part_count(samples)` parts have the same bits.
+    """
 
-        def body(i: Tensor, total: Measured) -> tuple[Tensor, Measured]:
-            seen = part(i * batch, batch)
-            return i + 1, Measured(total.loss + seen.loss, total.metrics + seen.metrics)
-
-        lead = [] if members is None else [members]
-        total = Measured(tf.zeros(lead), tf.zeros([*lead, steps.metric_count]))
-        if full:
-            _, total = tf.while_loop(lambda i, _: i < full, body, (tf.constant(0), total))
-        if rest:
-            seen = part(tf.constant(full * batch), rest)
-            total = Measured(total.loss + seen.loss, total.metrics + seen.metrics)
-        return Measured(total.loss / samples, total.metrics / samples)
+    def run(state: State, data: Data, sums: Measured, parts: tuple[Tensor, Tensor]) -> Measured:
+        return _sums(steps, data.x, data.y, samples, members)(state, sums, *parts)
 
     return _compiled(run, xla)
+
+
+def _sums(
+    steps: StepFunctions, x: Tensor, y: Tensor, samples: int, members: int | None
+) -> Callable[[State, Measured, Tensor, Tensor], Measured]:
+    """A function (state, sums, first, last) -> the sums with what the parts first .. last - 1 measured."""
+    measure = steps.measure if members is None else _stacked_on_shared_data(steps.measure)
+    full, rest = divmod(samples, MEASURE_BATCH)
+
+    def with_part(state: State, sums: Measured, start: Any, size: int) -> Measured:
+        seen = measure(state, x[start : start + size], y[start : start + size])
+        return Measured(sums.loss + seen.loss * size, sums.metrics + seen.metrics * size)
+
+    def added(state: State, sums: Measured, first: Tensor, last: Tensor) -> Measured:
+        if full:
+            _, sums = tf.while_loop(
+                lambda i, _: i < tf.minimum(last, full),
+                lambda i, sums: (i + 1, with_part(state, sums, i * MEASURE_BATCH, MEASURE_BATCH)),
+                (first, sums),
+            )
+        if rest and full:
+            sums = tf.cond(last > full, lambda: with_part(state, sums, full * MEASURE_BATCH, rest), lambda: sums)
+        elif rest:
+            sums = with_part(state, sums, 0, rest)
+        return sums
+
+    return added
+
+
+def _row(seen: Measured) -> Tensor:
+    """Loss and metrics side by side."""
+    return tf.concat([seen.loss[..., None], seen.metrics], axis=-1)
 
 
 def _compiled(function: Callable[..., Any], xla: bool) -> Callable[..., Any]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from lrsearch.training.data_order import DataOrder
 from lrsearch.training.keras.compiled.batch_table import BatchTable
 from lrsearch.training.keras.compiled.loops import Chunk
-from lrsearch.training.keras.compiled.program import Program
+from lrsearch.training.keras.compiled.program import Pause, Program
 from lrsearch.training.keras.compiled.step_functions import Measured, State
 
 Floats = NDArray[np.float64]
@@ -40,20 +40,28 @@ class Pack:
         self._first, self._rates = step, np.empty((0, self.members))
         self._again: tuple[int, State] | None = None
         self._measured: tuple[int, bool, Measured] | None = None
+        self.has_looked_back = False
+        """Whether a state within the last chunk had to be made again."""
 
     def compile(self) -> None:
         """Compile the program, if it is not yet."""
         self.program.compile(self._state)
 
-    def advance(self, rates: Floats, is_alive: NDArray[np.bool_]) -> Chunk:
-        """Make updates at rates of shape (count, members); ends early when the losses of all alive are not finite.
+    def advance(self, rates: Floats, validates: NDArray[np.bool_], is_alive: NDArray[np.bool_]) -> Chunk:
+        """Make updates; ends early when the losses of all alive are not finite.
+
+        Args:
+            rates: shape (count, members).
+            validates: shape (count,): whether to measure the held-out samples after the update, inside the chunk.
+            is_alive: shape (members,): whose losses count.
 
         Returns:
-            Losses (done, members) and metrics (done, members, m), float64.
+            Losses (done, members), metrics (done, members, m) and held_out (done, members, 1 + m or 0), float64.
         """
         self._before, self._first, self._rates, self._again = self._state, self.step, rates, None
+        self.has_looked_back = False
         began = time.perf_counter()
-        self._state, chunk = self.run(self._state, self.step, rates, is_alive)
+        self._state, chunk = self.run(self._state, self.step, rates, is_alive, validates)
         if chunk.done:
             self.program.seconds_per_step = (time.perf_counter() - began) / chunk.done
         self.step += chunk.done
@@ -70,31 +78,56 @@ class Pack:
         if self._again is None or self._again[0] != step:
             if not self._first <= step < self.step:
                 raise RuntimeError(f"The training is at step {self.step}; the state of step {step} is past.")
-            everyone = np.ones(self.members, np.bool_)
-            state, _ = self.run(self._before, self._first, self._rates[: step - self._first], everyone)
-            self._again = (step, state)
+            self._again, self.has_looked_back = (step, self._made_again(step)), True
         return self._again[1]
 
-    def run(self, state: State, step: int, rates: Floats, is_alive: NDArray[np.bool_]) -> tuple[State, Chunk]:
+    def _made_again(self, step: int) -> State:
+        """The state at a step of the last chunk, from the one made again last, where that is earlier, or from its start."""
+        first, state = self._first, self._before
+        if self._again is not None and self._again[0] < step:
+            first, state = self._again
+        everyone = np.ones(self.members, np.bool_)
+        rates = self._rates[first - self._first : step - self._first]
+        return self.run(state, first, rates, everyone)[0]
+
+    def run(
+        self,
+        state: State,
+        step: int,
+        rates: Floats,
+        is_alive: NDArray[np.bool_],
+        validates: NDArray[np.bool_] | None = None,
+    ) -> tuple[State, Chunk]:
         """Make updates from any state, on the batches from `step` on; changes nothing here."""
         is_stacked = self.program.kind.members is not None
-        batches = self._batches.filled(step, rates)
+        batches = self._batches.filled(step, rates, validates)
         after, chunk = self.program.run(state, batches, is_alive if is_stacked else is_alive[0])
         shape = (chunk.done, self.members)
-        losses, metrics = (np.asarray(part, np.float64) for part in (chunk.losses, chunk.metrics))
-        return after, Chunk(losses.reshape(shape), metrics.reshape(*shape, -1), chunk.done)
+        losses, *wide = (np.asarray(part, np.float64) for part in (chunk.losses, chunk.metrics, chunk.held_out))
+        metrics, held_out = (part.reshape(*shape, part.shape[-1]) for part in wide)
+        return after, Chunk(losses.reshape(shape), metrics, held_out, chunk.done)
 
-    def measure(self, place: int, step: int, *, on_test: bool) -> dict[str, float]:
-        """Loss and metrics of one member: on the test set with its final weights, or on the held-out samples."""
+    def measure(self, place: int, step: int, *, on_test: bool, pause: Pause) -> dict[str, float]:
+        """Loss and metrics of one member: on the test set with its final weights, or on the held-out samples.
+
+        Nothing when `pause` ended it.
+        """
         if self._measured is None or self._measured[:2] != (step, on_test):
             state = self.state_at(step)
             if on_test:
                 state = state._replace(weights=self.program.optimizer.final_weights(state.weights, state.slots))
-            self._measured = (step, on_test, self.program.measure(state, on_test=on_test))
+            measured = self.program.measure(state, on_test=on_test, pause=pause)
+            if measured is None:
+                return {}
+            self._measured = (step, on_test, measured)
         loss, metrics = self._measured[2]
-        names = ["loss", *self.program.metric_names]
         values = [loss.reshape(self.members)[place], *metrics.reshape(self.members, -1)[place]]
-        return {f"{'test' if on_test else 'val'}_{n}": float(v) for n, v in zip(names, values, strict=True)}
+        return self.named(values, "test" if on_test else "val")
+
+    def named(self, values: Sequence[Any], prefix: str) -> dict[str, float]:
+        """Loss and metrics measured on held-out samples under the names Keras gives them."""
+        names = ["loss", *self.program.metric_names]
+        return {f"{prefix}_{name}": float(value) for name, value in zip(names, values, strict=True)}
 
     def take(self, place: int, step: int) -> State:
         """A copy of one member's state, as arrays."""
@@ -114,6 +147,8 @@ class LiveMember:
 
     def __init__(self, pack: Pack, place: int, at: Callable[[], int]) -> None:
         self._pack, self._place, self._at = pack, place, at
+        self.pause: Pause = lambda: True
+        """Called within long validations; False ends them."""
         self._probe: State | None = None
 
     def snapshot(self) -> dict[str, NDArray[Any]]:
@@ -135,8 +170,8 @@ class LiveMember:
         return float(chunk.losses[0, self._place])
 
     def validate(self) -> dict[str, float]:
-        """Metrics on the held-out samples."""
-        return self._pack.measure(self._place, self._at(), on_test=False)
+        """Metrics on the held-out samples; nothing when the recorder was stopped meanwhile."""
+        return self._pack.measure(self._place, self._at(), on_test=False, pause=self.pause)
 
 
 def state_of(arrays: Mapping[str, NDArray[Any]]) -> State:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, cast
@@ -20,7 +20,16 @@ from lrsearch.training.data_order import training_size
 from lrsearch.training.keras import datasets, weights
 from lrsearch.training.keras.compiled.exact_dropout import make_exact
 from lrsearch.training.keras.compiled.functional_optimizer import FunctionalOptimizer
-from lrsearch.training.keras.compiled.loops import Batches, Chunk, chunk_loop, measure_loop
+from lrsearch.training.keras.compiled.loops import (
+    Batches,
+    Chunk,
+    Data,
+    chunk_loop,
+    measure_loop,
+    nothing,
+    part_count,
+)
+from lrsearch.training.keras.compiled.stacking import has_convolutions
 from lrsearch.training.keras.compiled.step_functions import Measured, State, StepFunctions
 from lrsearch.training.keras.compiled.variable_steps import VariableSteps
 from lrsearch.training.keras.optimizers import build_optimizer
@@ -31,10 +40,14 @@ MOST_CHUNK_STEPS = 1_024
 """Updates a chunk is compiled for, at most; it may make fewer."""
 MOST_INDICES = 2**22
 """Sample indices a chunk may carry (16 MB)."""
-MEASURE_BATCH = 1_024
-"""Samples a batch when validating and testing; bounds the memory of a convolution's activations."""
+MOST_INSIDE = 2**27
+"""Samples times weights up to which a data set is validated on inside the chunk: some 50 ms on a core."""
+MEASURE_SECONDS = 0.3
+"""Time after which a measurement outside of chunks pauses, so that a cancel waits at most 0.5 s for it."""
 
 Arrays = list[NDArray[Any]]
+Pause = Callable[[], bool]
+"""Called within long measurements; False ends them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +87,13 @@ class DeviceData:
     y_train: Any
     x_test: Any
     y_test: Any
+
+
+@lru_cache(maxsize=2)
+def held_out_data(name: str, first: int | None) -> tuple[Any, Any]:
+    """What is validated on, on the device: the training samples from `first` on, or with None the test set."""
+    data = device_data(name)
+    return (data.x_test, data.y_test) if first is None else (data.x_train[first:], data.y_train[first:])
 
 
 @lru_cache(maxsize=1)
@@ -120,12 +140,43 @@ class Program:
         self._steps.prepare(example[0])
         self.batch_size = min(plan.batch_size, self.samples)
         self.chunk_steps = self._chunk_steps()
-        self._chunk = chunk_loop(self._steps, short=self.samples % self.batch_size, members=kind.members, xla=kind.xla)
-        self._measures: dict[tuple[int, bool], Any] = {}
+        self._held_out = self._held_out_inside(data)
+        self._chunk = chunk_loop(
+            self._steps,
+            short=self.samples % self.batch_size,
+            members=kind.members,
+            held_out=self._held_out,
+            xla=kind.xla,
+        )
+        self._measures: dict[int, Any] = {}
         self.seconds_per_step: float | None = None
         """Measured on the last chunk, None before the first one."""
+        self._seconds_per_part: float | None = None
         self.compile_seconds = 0.0
         """What tracing and compiling took, once."""
+
+    @property
+    def validates_inside(self) -> bool:
+        """Whether chunks validate themselves, so that they may pass the ends of epochs."""
+        return self._held_out > 0
+
+    @property
+    def is_validated_on_test(self) -> bool:
+        """Whether a validation is the test of the same step too: the same samples and, without averages, weights."""
+        validation, has_averages = self._plan.validation, getattr(self._plan.optimizer, "use_ema", None)
+        return validation is not None and validation.share is None and not has_averages
+
+    def _held_out_inside(self, data: datasets.Dataset) -> int:
+        """Held-out samples measured inside a chunk: all or none, by what they cost."""
+        validation = self._plan.validation
+        if validation is None or has_convolutions(self.model):
+            return 0
+        samples = len(data.x_test) if validation.share is None else len(data.x_train) - self.samples
+        return samples if samples * self.model.count_params() <= MOST_INSIDE else 0
+
+    def _held_out_data(self) -> tuple[Any, Any]:
+        is_test = self._plan.validation is None or self._plan.validation.share is None
+        return held_out_data(self.data_name, None if is_test else self.samples)
 
     def _chunk_steps(self) -> int:
         most = min(MOST_CHUNK_STEPS, MOST_INDICES // (self.batch_size * (self.kind.members or 1)))
@@ -151,11 +202,14 @@ class Program:
 
     def run(self, state: State, batches: Batches, is_alive: NDArray[np.bool_]) -> tuple[State, Chunk]:
         """Train a chunk; losses and metrics come back as arrays of the updates that were made."""
-        data = device_data(self.data_name)
+        known = device_data(self.data_name)
+        held_out = self._held_out_data() if self.validates_inside else (None, None)
+        data = Data(known.x_train, known.y_train, *held_out)
         tensors = Batches(*(tf.convert_to_tensor(part) for part in batches))
-        after, chunk = self._chunk(state, tensors, tf.convert_to_tensor(is_alive), data.x_train, data.y_train)
+        after, chunk = self._chunk(state, tensors, tf.convert_to_tensor(is_alive), data)
         done = int(chunk.done)
-        return after, Chunk(chunk.losses.numpy()[:done], chunk.metrics.numpy()[:done], done)
+        losses, metrics, rows = (part.numpy()[:done] for part in (chunk.losses, chunk.metrics, chunk.held_out))
+        return after, Chunk(losses, metrics, rows, done)
 
     def compile(self, state: State) -> None:
         """Trace and compile, once; trains nothing."""
@@ -172,24 +226,42 @@ class Program:
             rates=np.zeros(lead, np.float32),
             indices=np.zeros((*lead, self.batch_size), np.int32),
             is_short=np.zeros(self.chunk_steps, np.bool_),
+            validates=np.zeros(self.chunk_steps, np.bool_),
             count=np.int32(0),
         )
 
-    def measure(self, state: State, *, on_test: bool) -> Measured:
-        """Loss and metrics of every member on the test set, or on what it is validated on, as arrays."""
-        data = device_data(self.data_name)
-        validation = self._plan.validation
-        is_on_test = on_test or (validation is not None and validation.share is None)
-        x, y = (
-            (data.x_test, data.y_test) if is_on_test else (data.x_train[self.samples :], data.y_train[self.samples :])
-        )
-        measured = self._measure_function(len(x))(state, x, y)
-        return Measured(measured.loss.numpy(), measured.metrics.numpy())
+    def measure(self, state: State, *, on_test: bool, pause: Pause = lambda: True) -> Measured | None:
+        """Loss and metrics of every member on the test set, or on what it is validated on, as arrays.
+
+        Args:
+            state: of the members.
+            on_test: whether to measure on the test set.
+            pause: called between the parts of a long measurement; when it answers False the answer is None.
+        """
+        x, y = held_out_data(self.data_name, None) if on_test else self._held_out_data()
+        function, parts = self._measure_function(len(x)), part_count(len(x))
+        sums, first = nothing(self._steps, self.kind.members), 0
+        while first < parts:
+            last = min(parts, first + self._parts_at_once(parts))
+            began = time.perf_counter()
+            sums = function(state, Data(x, y), sums, (tf.constant(first), tf.constant(last)))
+            sums.loss.numpy()
+            self._seconds_per_part = (time.perf_counter() - began) / (last - first)
+            first = last
+            if first < parts and not pause():
+                return None
+        size = np.float32(len(x))
+        return Measured(sums.loss.numpy() / size, sums.metrics.numpy() / size)
+
+    def _parts_at_once(self, parts: int) -> int:
+        if self._seconds_per_part is None:
+            return 1
+        return max(1, min(parts, int(MEASURE_SECONDS / self._seconds_per_part)))
 
     def _measure_function(self, samples: int) -> Any:
-        key = (samples, self.kind.xla)
-        if key not in self._measures:
-            self._measures[key] = measure_loop(
-                self._steps, samples=samples, batch=MEASURE_BATCH, members=self.kind.members, xla=self.kind.xla
-            )
-        return self._measures[key]
+        """One for each number of samples; a single member's, which is called seldom, is not worth compiling."""
+        if samples not in self._measures:
+            members = self.kind.members
+            is_stack = members is not None
+            self._measures[samples] = measure_loop(self._steps, samples=samples, members=members, xla=is_stack)
+        return self._measures[samples]

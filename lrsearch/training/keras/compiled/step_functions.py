@@ -52,6 +52,8 @@ class StepFunctions:
     ) -> None:
         self._model, self._optimizer, self._loss, self._metrics = model, optimizer, loss, list(metrics)
         self.metric_count = len(self._metrics)
+        self.takes_any_size = False
+        """Whether an update may be traced for batches whose size is not known yet."""
 
     def prepare(self, labels: Any) -> None:
         """Let the metrics make their variables, which must not happen inside a compiled function."""

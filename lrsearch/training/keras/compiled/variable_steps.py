@@ -38,6 +38,7 @@ class VariableSteps(StepFunctions):
         slots = [variable for variable in optimizer.variables if variable is not rate]
         self._variables = State(model.trainable_variables, model.non_trainable_variables, slots)
         super().__init__(model, optimizer, loss, metrics)
+        self.takes_any_size = True
 
     def enter(self, state: State) -> State:
         """Write the state to the variables; the loop carries nothing."""
@@ -59,3 +60,11 @@ class VariableSteps(StepFunctions):
         optimizer.learning_rate.assign(rate)
         optimizer.apply(gradients, model.trainable_variables)
         return NOTHING, Measured(loss, self._measure(y, prediction))
+
+    def measure(self, state: State, x: Tensor, y: Tensor) -> Measured:
+        """As in `StepFunctions`; inside the loop, which carries nothing, with what the variables hold."""
+        if state.slots:
+            return super().measure(state, x, y)
+        prediction = self._model(x, training=False)
+        loss = tf.add_n([self._loss(y, prediction), *self._model.losses])
+        return Measured(loss, self._measure(y, prediction))
