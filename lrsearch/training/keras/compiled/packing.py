@@ -21,9 +21,9 @@ MOST_MEMBERS = {"cpu": 64, "gpu": 256}
 MEMORY_SHARE = 0.25
 """Share of the free memory a stack may take."""
 PLACES_DIFFER = "the plan asks against XLA, without which the last bits of a member depend on its place in the stack"
-FEWEST_STACKED_UPDATES = 2_000
+FEWEST_STACKED_UPDATES = 6_000
 """Updates, over all members, from which a stack is worth its compiling: some 1.3 s of CPU more than tracing one member
-and running the others through the same program, once; a stacked update costs some 0.3 ms less than its members' alone."""
+and running the others through the same program, once; a stacked update costs some 0.2 ms less than its members' alone."""
 COPIES = 6
 """Copies of weights and activations alive at the worst moment: before, after, gradients, intermediate results."""
 
