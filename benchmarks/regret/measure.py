@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
-from benchmarks.regret import rows
+from benchmarks.regret import fresh, rows
 from benchmarks.regret.tasks import OPTIMIZERS, Family, Task, tasks
 from lrsearch.curves import ramp_rates
 from lrsearch.schedules import OneCycle, Triangular
@@ -209,17 +209,69 @@ RAISED: Final = (1e-5, 1e3, 100, range(400, 408))
 
 def measure_all_raised() -> None:
     """Measure the raised ramps of Adadelta's tasks, whose useful rates often lie above 10."""
+    _measure_raised(tasks())
+
+
+def _measure_raised(chosen: Sequence[Task]) -> None:
     rows.register()
     from lrsearch.training.keras import default_trainer
 
     start, end, steps, seeds = RAISED
-    for task in tasks():
+    for task in chosen:
         path = FOLDER / f"raised-{task.name}.npz"
         if task.optimizer == "adadelta" and not path.exists():
             plans = [plan(task, ramp_rates(start, end, steps), seed) for seed in seeds]
             curves = [padded(run.curve.losses, steps) for run in default_trainer().train(plans)]
             np.savez_compressed(path, losses=np.stack(curves))
             print(path.name, flush=True)
+
+
+ABOVE: Final[Floats] = np.round(np.arange(1.25, 3.01, 0.25), 2)
+"""log10 of the rates above `GRID` that Adadelta, whose useful rates may lie there, is trained at too."""
+
+
+def measure_all_fresh() -> None:
+    """Measure the fresh tasks, Adadelta's rates above the grid, and the races of the verdict cases."""
+    measure_all(fresh.tasks())
+    _measure_raised(fresh.tasks())
+    _measure_above([*tasks(), *fresh.tasks()])
+    _measure_verdict_races()
+
+
+def _measure_above(chosen: Sequence[Task]) -> None:
+    from lrsearch.training.keras import default_trainer
+
+    for task in chosen:
+        path = FOLDER / f"above-{task.name}.npz"
+        if task.optimizer == "adadelta" and not path.exists():
+            plans = [
+                plan(task, np.full(task.family.updates, 10.0**rate), seed, test=True)
+                for rate in ABOVE
+                for seed in TRUTH_SEEDS
+            ]
+            losses = np.array([run.final.get("test_loss", np.inf) for run in default_trainer().train(plans)])
+            np.savez_compressed(path, truth=losses.reshape(-1, len(TRUTH_SEEDS)))
+            print(path.name, flush=True)
+
+
+def _measure_verdict_races() -> None:
+    from lrsearch.training.keras import default_trainer
+
+    for task in VERDICT_TASKS.values():
+        path = FOLDER / f"race-{task.family.name}.npz"
+        if path.exists():
+            continue
+        held_out, updates = Validation(0.2), task.family.updates
+        rates = [VANISHING, *10.0**GRID]
+        plans = [plan(task, np.full(updates, rate), seed, validation=held_out) for rate in rates for seed in RACE_SEEDS]
+        ends = [_last_validated(run) for run in default_trainer().train(plans)]
+        np.savez_compressed(path, losses=np.array(ends).reshape(-1, len(RACE_SEEDS)))
+        print(path.name, flush=True)
+
+
+def _last_validated(run: Run) -> float:
+    found = _validated(run)
+    return float(found[-1]) if run.stopped_at is None and len(found) else np.inf
 
 
 VERDICT_TASKS: Final = {
