@@ -173,7 +173,7 @@ class RuleAnswer(Suggestion):
     """A rule's answer with its verdict."""
 
     verdict: str
-    """suggestion, flat, monotone, diverged_at_once, non_finite or too_few_points."""
+    """suggestion, flat, monotone, diverged_at_once, non_finite, too_few_points or unconfirmed."""
 
 
 class ResultCurve(Read):

@@ -26,8 +26,8 @@ REPEATS: Final = 3
 
 @cache
 def curves_of(task: Measured, ramp: str = "ramp") -> Sequence[Curve]:
-    """The repeats as the service would have measured them: stopped by its divergence rule."""
-    lrs, raw = task.curves[ramp]
+    """The repeats as the service would have measured them: on the optimizer's own ramp, stopped by its divergence rule."""
+    lrs, raw = task.curves["raised" if ramp == "ramp" and "raised" in task.curves else ramp]
     return [_stopped(lrs, losses) for losses in raw]
 
 
@@ -81,16 +81,6 @@ def ours(tasks: Sequence[Measured], rule: Callable[[Measured], SuggestionRule], 
 def long_answers(tasks: Sequence[Measured], rule: SuggestionRule) -> Floats:
     """log10 of a rule's one answer from the three longer range tests: shape (tasks, 1)."""
     return np.stack([log_rates([advise(curves_of(task, "long"), Remembering(rule))]) for task in tasks])
-
-
-def followed(tasks: Sequence[Measured], rule: SuggestionRule, repeats: int = REPEATS) -> Floats:
-    """log10 of the answers when no answer is followed by a test up to 1e3 (measured for Adadelta), and that one counts."""
-    found = ours(tasks, lambda _: rule, repeats)
-    for i, task in enumerate(tasks):
-        if "raised" in task.curves:
-            again = log_rates(advice(task, rule, repeats, "raised"))
-            found[i] = np.where(np.isnan(found[i]), again, found[i])
-    return found
 
 
 def theirs(tasks: Sequence[Measured], rival: Rival) -> Floats:

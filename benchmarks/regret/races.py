@@ -26,7 +26,8 @@ def winner(task: Measured, log_rate: float, race: Race, checkpoint: int, seeds: 
     half = race.candidates // 2
     part = slice(max(0, middle - half), min(len(GRID), middle + half + 1))
     losses = task.race[checkpoint][part][:, list(seeds)]
-    return float(GRID[part][int(np.argmin(smoothed_places(losses)))])
+    pulled = race.pull * losses.shape[0] * (GRID[part] - GRID[middle]) ** 2
+    return float(GRID[part][int(np.argmin(smoothed_places(losses) + pulled))])
 
 
 def winners(tasks: Sequence[Measured], answers: Floats, race: Race, checkpoint: int) -> Floats:

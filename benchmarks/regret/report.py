@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.regret import bounds
+from benchmarks.regret import rows as added
 from benchmarks.regret.evaluate import (
     DRAWS,
     HEAD,
     REPEATS,
     advice,
     figures,
-    followed,
     log_rates,
     long_answers,
     ours,
@@ -24,15 +24,17 @@ from benchmarks.regret.evaluate import (
 )
 from benchmarks.regret.fit import Fit, folds, folds_by_optimizer
 from benchmarks.regret.intervals import holds, interval_rows
-from benchmarks.regret.measure import VERDICT_TASKS
+from benchmarks.regret.measure import GRID, VERDICT_TASKS
 from benchmarks.regret.races import LENGTHS, winners
 from benchmarks.regret.rivals import RIVALS, Rival
-from benchmarks.regret.store import load_cycles, load_verdicts
+from benchmarks.regret.store import load_case_races, load_cycles, load_verdicts
 from benchmarks.regret.truth import Measured
-from lrsearch.experiments.race import Race
+from lrsearch.experiments.confirmation import LEAST_HELD_OUT
+from lrsearch.experiments.race import Race, smoothed_places
 from lrsearch.suggestions import RULES
 from lrsearch.suggestions.base import Suggestion
 from lrsearch.suggestions.consensus import Consensus
+from lrsearch.training import catalog
 
 Floats = NDArray[np.float64]
 Tasks = Sequence[Measured]
@@ -54,8 +56,8 @@ class Report:
         held_out: the same with every number of the rule fitted on other data sets.
     """
 
-    def __init__(self, tasks: Tasks) -> None:
-        self.tasks = tasks
+    def __init__(self, tasks: Tasks, fresh: Tasks = ()) -> None:
+        self.tasks, self.fresh = tasks, fresh
         self.fit = Fit(tasks)
         self.shipped = ours(tasks, lambda _: Consensus())
         self.held_out = self.fit.held_out(folds(tasks))
@@ -79,16 +81,6 @@ class Report:
             self.row("as it ships, 1 range test", self.repeats(1), "100"),
             self.row("as it ships, 8 range tests", self.repeats(DRAWS), "8 x 100"),
             self.row("as it ships, 3 of 300 updates", long_answers(self.tasks, default), "3 x 300"),
-            self.row(
-                "as it ships, 8 range tests, Adadelta raised to 1e3 where it had no answer",
-                followed(self.tasks, default, DRAWS),
-                "8 x 100 or twice that",
-            ),
-            self.row(
-                "as it ships, Adadelta raised to 1e3 where it had no answer",
-                followed(self.tasks, default),
-                "3 x 100 or twice that",
-            ),
         ]
         rows += [
             self.row(f"ours: {kind}", ours(self.tasks, lambda _, rule=rule: rule()), tests)
@@ -155,6 +147,30 @@ class Report:
         ]
         return table([name, "tasks", *columns], rows)
 
+    def fresh_rules(self) -> str:
+        """The default as it ships, and the rivals, on tasks that nothing was tuned on."""
+        shipped, race = ours(self.fresh, lambda _: Consensus()), Race()
+        rows = [
+            ["consensus as it ships", *figures(regrets(self.fresh, shipped)).cells()],
+            ["with the default race", *figures(regrets(self.fresh, winners(self.fresh, shipped, race, 2))).cells()],
+        ]
+        rows += [
+            [f"ours: {kind}", *figures(regrets(self.fresh, ours(self.fresh, lambda _, rule=rule: rule()))).cells()]
+            for kind, rule in RULES.items()
+            if kind != "consensus"
+        ]
+        rows += [[one.name, *figures(regrets(self.fresh, theirs(self.fresh, one))).cells()] for one in RIVALS]
+        return table(["rule", *HEAD], rows)
+
+    def case_races(self) -> str:
+        """What the default race says of the cases without a right rate."""
+        added.register()
+        races, rows = load_case_races(), list[list[str]]()
+        for case in load_verdicts():
+            name = next(name for name, task in VERDICT_TASKS.items() if task == case.task)
+            rows.append([name, _raced_case(case, races[name])])
+        return table(["case", "winner of the race, its held-out loss, and what it must stay under"], rows)
+
     def failures(self, count: int = 12) -> str:
         """The tasks on which held-out `consensus` does worst."""
         found = regrets(self.tasks, self.held_out)
@@ -181,6 +197,9 @@ class Report:
         yield f"## By data set\n\n{self.by('data', lambda task: task.task.family.group)}"
         yield f"## Where consensus does worst\n\n{self.failures()}"
         yield f"## With a race (`confirm: true`)\n\n{self.races()}"
+        if self.fresh:
+            yield f"## On {len(self.fresh)} fresh tasks\n\n{self.fresh_rules()}"
+        yield f"## Verdicts after the race\n\n{self.case_races()}"
         yield f"## Verdicts\n\n{self.verdicts()}"
         yield f"## Intervals\n\n{table(INTERVAL_HEAD, [*interval_rows(self.tasks), *self.raced_intervals()])}"
         yield f"## Bounds for cyclical schedules\n\n{table(bounds.HEAD, bounds.bounds_rows(load_cycles()))}"
@@ -193,6 +212,24 @@ def _verdict_row(case: Measured, answers: Sequence[Suggestion]) -> list[str]:
     worst = f"{max(case.regret(float(x)) for x in known):.3f}" if known.size else "none given"
     name = next(name for name, task in VERDICT_TASKS.items() if task == case.task)
     return [name, ", ".join(f"{verdict} {count}" for verdict, count in counts.items()), worst]
+
+
+def _raced_case(case: Measured, losses: Floats) -> str:
+    """The winner around the median suggestion, against the untrained model and an answer that knows nothing."""
+    given = log_rates(advice(case, Consensus()))
+    if np.isnan(given).all():
+        return "no suggestion to race around"
+    race, middle = Race(), int(np.argmin(np.abs(GRID - np.nanmedian(given))))
+    half = race.candidates // 2
+    part = slice(max(0, middle - half), middle + half + 1)
+    tried = losses[1:][part]
+    places = smoothed_places(tried) + race.pull * len(tried) * (GRID[part] - GRID[middle]) ** 2
+    winner = int(np.argmin(places))
+    row = catalog.datasets()[case.task.family.data]
+    limit = min(float(losses[0].mean()), float(np.log(row.outputs)) if row.task == "classification" else np.inf)
+    held_out = row.train_size - int(row.train_size * (1.0 - race.held_out))
+    few = f"; {held_out} samples held out" + (", too few" if held_out < LEAST_HELD_OUT else "")
+    return f"{10.0 ** GRID[part][winner]:.2g}: {tried[winner].mean():.3f}, limit {limit:.3f}{few}"
 
 
 def size_class(task: Measured) -> str:

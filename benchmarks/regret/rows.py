@@ -18,7 +18,7 @@ def _data(name: str, shape: tuple[int, ...], outputs: int, sizes: tuple[int, int
 
 
 def _fresh(
-    name: str, features: int, outputs: int, sizes: tuple[int, int], text: str, task: Task = "classification"
+    name: str, features: int, outputs: int, sizes: tuple[int, int], text: str, *, task: Task = "classification"
 ) -> DatasetRow:
     return DatasetRow(name, f"{_FRESH}:{name}", (features,), outputs, task, *sizes, text, "benchmarks.regret")
 
@@ -44,18 +44,27 @@ DATASETS: Final = (
     _data("iris_tiny", (4,), 3, (12, 120), "Twelve flowers to train on."),
 )
 FRESH: Final = (
-    _fresh("classes5", 20, 5, (1600, 400), "make_classification: five classes, 8 of 20 features tell, 5 % wrong labels."),
-    _fresh("friedman", 10, 1, (480, 120), "make_friedman1, features and target standardised.", "regression"),
+    _fresh(
+        "classes5", 20, 5, (1600, 400), "make_classification: five classes, 8 of 20 features tell, 5 % wrong labels."
+    ),
+    _fresh("friedman", 10, 1, (480, 120), "make_friedman1, features and target standardised.", task="regression"),
     _fresh("moons", 2, 2, (480, 120), "make_moons with noise of 0.25."),
     _fresh("fashion_standardised", 196, 10, (3000, 1000), "Other images of Fashion-MNIST, each pixel standardised."),
-    _fresh("friedman_raw", 4, 1, (480, 120), "make_friedman2 / 10: a target of mean 47 that nobody scaled.", "regression"),
+    _fresh(
+        "friedman_raw",
+        4,
+        1,
+        (480, 120),
+        "make_friedman2 / 10: a target of mean 47 that nobody scaled.",
+        task="regression",
+    ),
     _fresh("circles", 2, 2, (800, 200), "make_circles with noise of 0.15."),
     _fresh("digits_raw", 64, 10, (1437, 360), "Digits as numbers from 0 to 16 that nobody scaled."),
     _fresh("gaussian_shells", 10, 3, (720, 180), "make_gaussian_quantiles: three shells in ten dimensions."),
-    _fresh("linear", 30, 1, (320, 80), "make_regression, 10 of 30 features tell, standardised.", "regression"),
+    _fresh("linear", 30, 1, (320, 80), "make_regression, 10 of 30 features tell, standardised.", task="regression"),
     _fresh("imbalanced", 12, 2, (960, 240), "make_classification: nine to one, 2 % wrong labels."),
     _fresh("digits_few", 64, 10, (200, 1000), "Two hundred digits to train on."),
-    _fresh("swiss_roll", 3, 1, (1200, 300), "make_swiss_roll: the place on the roll, standardised.", "regression"),
+    _fresh("swiss_roll", 3, 1, (1200, 300), "make_swiss_roll: the place on the roll, standardised.", task="regression"),
 )
 """Data of `benchmarks.regret.fresh`."""
 MODELS: Final = (

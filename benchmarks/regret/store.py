@@ -12,8 +12,9 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.regret import fresh
 from benchmarks.regret.bounds import Cycled
-from benchmarks.regret.measure import FOLDER, GRID, RAISED, RAMPS, VANISHING, VERDICT_TASKS, steps_per_epoch
+from benchmarks.regret.measure import ABOVE, FOLDER, GRID, RAISED, RAMPS, VANISHING, VERDICT_TASKS, steps_per_epoch
 from benchmarks.regret.sizes import sizes
 from benchmarks.regret.tasks import Task, tasks
 from benchmarks.regret.truth import Measured, mean_losses
@@ -28,20 +29,16 @@ KEPT_BITS: Final = 6
 """Bits of a loss's mantissa that are kept, of ten: to 0.8 %, far below the noise of a batch."""
 XZ: Final = [{"id": lzma.FILTER_LZMA2, "preset": 9, "lc": 0, "lp": 1, "pb": 1}]
 """Compression that knows of numbers of two bytes; a third smaller than that of an npz."""
+FRESH_FILE: Final = FILE.with_name("regret_fresh.npz.xz")
+"""The fresh tasks, and what was measured later of the others: Adadelta's rates above the grid, races of verdict cases."""
 RACE_STEPS: Final = (50, 100, 200)
 """Updates after which the races' held-out losses are kept, beside the last one."""
 
 
 def pack() -> None:
     """Write the stored file from the finished tasks."""
-    finished = [task for task in tasks() if (FOLDER / f"{task.name}.npz").exists()]
-    found: dict[str, Any] = {"names": np.array([task.name for task in finished])}
-    parts = [_packed(task, np.load(FOLDER / f"{task.name}.npz")) for task in finished]
-    for key in parts[0]:
-        found[key] = np.stack([part[key] for part in parts])
-    raised = [task for task in finished if (FOLDER / f"raised-{task.name}.npz").exists()]
-    found["raised_names"] = np.array([task.name for task in raised])
-    found["raised"] = np.stack([rounded(np.load(FOLDER / f"raised-{task.name}.npz")["losses"]) for task in raised])
+    finished = _finished(tasks())
+    found = _packed_tasks(finished)
     cases = [(name, np.load(FOLDER / f"verdict-{task.family.name}.npz")) for name, task in VERDICT_TASKS.items()]
     found["verdict_names"] = np.array([name for name, _ in cases])
     found["verdict_ramp"] = np.stack([rounded(raw["ramp"]) for _, raw in cases])
@@ -49,11 +46,42 @@ def pack() -> None:
     cycled = [task for task in finished if (FOLDER / f"cycles-{task.name}.npz").exists()]
     found["cycled"] = np.array([task.name for task in cycled])
     found["cycles"] = np.stack([_packed_cycles(task) for task in cycled])
-    FILE.parent.mkdir(exist_ok=True)
+    _write(FILE, found)
+
+
+def pack_fresh() -> None:
+    """Write the second stored file."""
+    found = _packed_tasks(_finished(fresh.tasks()))
+    above = [task for task in [*tasks(), *fresh.tasks()] if (FOLDER / f"above-{task.name}.npz").exists()]
+    found["above_names"] = np.array([task.name for task in above])
+    found["above"] = np.stack([np.load(FOLDER / f"above-{task.name}.npz")["truth"] for task in above])
+    found["case_names"] = np.array(list(VERDICT_TASKS))
+    races = [np.load(FOLDER / f"race-{task.family.name}.npz")["losses"] for task in VERDICT_TASKS.values()]
+    found["case_races"] = np.stack(races).astype(np.float32)
+    _write(FRESH_FILE, found)
+
+
+def _finished(chosen: Sequence[Task]) -> list[Task]:
+    return [task for task in chosen if (FOLDER / f"{task.name}.npz").exists()]
+
+
+def _packed_tasks(finished: Sequence[Task]) -> dict[str, Any]:
+    found: dict[str, Any] = {"names": np.array([task.name for task in finished])}
+    parts = [_packed(task, np.load(FOLDER / f"{task.name}.npz")) for task in finished]
+    for key in parts[0]:
+        found[key] = np.stack([part[key] for part in parts])
+    raised = [task for task in finished if (FOLDER / f"raised-{task.name}.npz").exists()]
+    found["raised_names"] = np.array([task.name for task in raised])
+    found["raised"] = np.stack([rounded(np.load(FOLDER / f"raised-{task.name}.npz")["losses"]) for task in raised])
+    return found
+
+
+def _write(path: Path, found: dict[str, Any]) -> None:
+    path.parent.mkdir(exist_ok=True)
     buffer = io.BytesIO()
     np.savez(buffer, **found)
-    FILE.write_bytes(lzma.compress(buffer.getvalue(), filters=XZ))
-    print(f"{FILE.name}: {len(finished)} tasks, {FILE.stat().st_size / 1000:.0f} kB")
+    path.write_bytes(lzma.compress(buffer.getvalue(), filters=XZ))
+    print(f"{path.name}: {len(found['names'])} tasks, {path.stat().st_size / 1000:.0f} kB")
 
 
 def _packed(task: Task, raw: Any) -> dict[str, Any]:
@@ -93,16 +121,31 @@ def rounded(values: Floats) -> NDArray[np.float16]:
 
 
 @cache
-def _stored() -> dict[str, Any]:
-    with np.load(io.BytesIO(lzma.decompress(FILE.read_bytes()))) as file:
+def _stored(path: Path = FILE) -> dict[str, Any]:
+    with np.load(io.BytesIO(lzma.decompress(path.read_bytes()))) as file:
         return dict(file)
 
 
 @cache
 def load() -> Sequence[Measured]:
     """All stored tasks."""
-    stored = _stored()
-    known = {task.name: task for task in tasks()}
+    return _load(_stored(), tasks())
+
+
+@cache
+def load_fresh() -> Sequence[Measured]:
+    """The fresh tasks."""
+    return _load(_stored(FRESH_FILE), fresh.tasks())
+
+
+def load_case_races() -> dict[str, Floats]:
+    """Verdict case -> held-out losses of constant rates: shape (1 + rates, seeds), the untrained model's first."""
+    stored = _stored(FRESH_FILE)
+    return dict(zip(stored["case_names"].tolist(), stored["case_races"].astype(np.float64), strict=True))
+
+
+def _load(stored: dict[str, Any], chosen: Sequence[Task]) -> list[Measured]:
+    known = {task.name: task for task in chosen}
     return [_measured(known[name], stored, i) for i, name in enumerate(stored["names"].tolist()) if name in known]
 
 
@@ -127,6 +170,16 @@ def load_verdicts() -> Sequence[Measured]:
     return found
 
 
+def _truth(task: Task, losses: Floats) -> tuple[Floats, Floats]:
+    """Rates and losses of the ground truth; Adadelta's goes on above the grid, each loss at most the vanishing rate's."""
+    rates, later = np.concatenate([[np.log10(VANISHING)], GRID]), _stored(FRESH_FILE)
+    if task.name not in (names := later["above_names"].tolist()):
+        return rates, losses
+    above = later["above"][names.index(task.name)]
+    above = np.minimum(np.where(np.isfinite(above), above, np.inf), losses[0]).mean(axis=1)
+    return np.concatenate([rates, ABOVE]), np.concatenate([losses, above])
+
+
 def _measured(task: Task, stored: dict[str, Any], i: int) -> Measured:
     curves = {
         name: (ramp_rates(start, end, steps), stored[name][i].astype(np.float64))
@@ -135,12 +188,13 @@ def _measured(task: Task, stored: dict[str, Any], i: int) -> Measured:
     if task.name in (names := stored["raised_names"].tolist()):
         start, end, steps, _ = RAISED
         curves["raised"] = (ramp_rates(start, end, steps), stored["raised"][names.index(task.name)].astype(np.float64))
+    log_rates, losses = _truth(task, stored["losses"][i].astype(np.float64))
     return Measured(
         task=task,
         weights=int(stored["sizes"][i][0]),
         samples=int(stored["sizes"][i][1]),
-        log_rates=np.concatenate([[np.log10(VANISHING)], GRID]),
-        losses=stored["losses"][i].astype(np.float64),
+        log_rates=log_rates,
+        losses=losses,
         curves=curves,
         race=stored["race"][i].astype(np.float64),
         race_steps=stored["race_steps"][i],

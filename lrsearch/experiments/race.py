@@ -53,12 +53,14 @@ class Race(Spec):
     """Train `candidates` constant rates around a suggestion for `steps` updates, `seeds` times each, and compare.
 
     Rates: suggestion 10^(spacing k), k = -(candidates-1)/2 .. (candidates-1)/2. Each run is judged by its loss on the
-    held-out share at its last whole epoch; without one, by the mean of the last tenth of its training losses. The
+    held-out share after its last update; without one, by the mean of the last tenth of its training losses. The
     candidates are placed seed by seed (diverged ones last, ties share their places), the mean places are smoothed with
-    their neighbours' (1/4, 1/2, 1/4; at the ends 3/4, 1/4), and the least wins; of equal ones the lowest rate.
+    their neighbours' (1/4, 1/2, 1/4; at the ends 3/4, 1/4), `pull` x candidates x (decades from the suggestion)^2 is
+    added, and the least wins. Far from the suggestion a candidate must win clearly.
 
     The first runs are a control at a vanishing rate. A winner whose mean is not below the control's has learned nothing
-    that holds on samples it did not see (noise for labels, too few data), and is no suggestion.
+    that holds on samples it did not see (noise for labels, too few data), and is no suggestion; nor is one whose mean
+    is not below that of an answer that knows nothing, where the caller gives it.
 
     Places, since the losses of high rates are wild; smoothing, since neighbouring rates differ less than seeds do.
     All runs share model, data, batch size and optimizer, so that they stack into one computation.
@@ -76,6 +78,9 @@ class Race(Spec):
     """Decades between neighbouring rates."""
     held_out: Share = 0.2
     """Share of the training data the runs are judged on; 0: judged by their training losses."""
+
+    pull: Annotated[float, Field(ge=0, le=10)] = 0.1
+    """How much a candidate's place suffers by its distance from the suggestion: share of the places a square decade."""
 
     @property
     def trials(self) -> int:
@@ -110,21 +115,21 @@ class Race(Spec):
                 rates=np.full(self.steps, rate),
                 seed=(plan.seed + FIRST_SEED + number) % 2**31,
                 divergence=None,
-                validation=Validation(self.held_out) if self.held_out else None,
+                validation=Validation(self.held_out, self.steps) if self.held_out else None,
                 resume_from=None,
             )
             for rate in (CONTROL * lr, *self.rates(lr))
             for number in range(self.seeds)
         ]
 
-    def judge(self, records: Sequence[TrialRecord]) -> RaceResult:
-        """The winner, from the records of all runs, in the order of `plans`."""
+    def judge(self, records: Sequence[TrialRecord], yardstick: float = float("inf")) -> RaceResult:
+        """The winner, from the records of all runs, in the order of `plans`; `yardstick` is the loss of knowing nothing."""
         all_losses = np.array([_loss(record) for record in records]).reshape(-1, self.seeds)
         control, losses = all_losses[0], all_losses[1:]
         rates = np.array([float(record.arrays["lrs"][0]) for record in records[self.seeds :: self.seeds]])
-        places = smoothed_places(losses)
+        places = smoothed_places(losses) + self.pulls(rates)
         winner = int(np.argmin(places))
-        has_learned = bool(losses[winner].mean() < control.mean())
+        has_learned = bool(losses[winner].mean() < min(float(control.mean()), yardstick))
         return RaceResult(
             lr=float(rates[winner]) if has_learned else None,
             rates=rates,
@@ -135,6 +140,11 @@ class Race(Spec):
             updates=sum(len(record.arrays["losses"]) for record in records),
             why=self._why(rates, winner) if has_learned else _nobody(losses),
         )
+
+    def pulls(self, rates: Floats) -> Floats:
+        """What the distance from the middle of the candidates adds to their places: shape (candidates,), >= 0."""
+        x = np.log10(rates)
+        return self.pull * len(rates) * (x - 0.5 * (x[0] + x[-1])) ** 2
 
     def _why(self, rates: Floats, winner: int) -> str:
         where = "Best" if 0 < winner < len(rates) - 1 else "Best, at the edge,"
@@ -148,7 +158,7 @@ def _nobody(losses: Floats) -> str:
     if not np.isfinite(losses).any():
         return "Every candidate diverged: lower the rates."
     return (
-        "No candidate beats the untrained model on samples it did not see: check the labels, use more data, or fewer "
+        "No candidate beats the untrained model, or an answer that knows nothing, on samples it did not see: check the labels, use more data, or fewer "
         "updates."
     )
 
@@ -175,7 +185,7 @@ def _loss(record: TrialRecord) -> float:
     """What a run is judged by; infinite when it ended early."""
     if record.stopped_at is not None:
         return float("inf")
-    validated: Any = record.arrays.get("history/val_loss", np.empty(0))
+    validated: Any = record.arrays.get("validations/val_loss", np.empty(0))
     if len(validated):
         return float(validated[-1])
     losses = record.arrays["losses"]

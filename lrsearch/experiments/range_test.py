@@ -9,23 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from lrsearch.curves import Curve, DivergenceRule, Ramp, band, ramp_rates, smooth
+from lrsearch.curves import Curve, DivergenceRule, Ramp, ramp_rates, smooth
 from lrsearch.errors import Problem
-from lrsearch.experiments.base import (
-    Band,
-    Context,
-    Estimate,
-    Experiment,
-    Line,
-    Mark,
-    PlotSpec,
-    Span,
-    TrialRecord,
-)
+from lrsearch.experiments.base import Context, Estimate, Experiment, PlotSpec, TrialRecord
+from lrsearch.experiments.confirmation import RULE, Confirm, as_json, confirm_problems, confirmed, race_plot
 from lrsearch.experiments.keras_code import range_test_code
 from lrsearch.experiments.numbers import finite_or_none
+from lrsearch.experiments.range_test_plot import loss_plot
 from lrsearch.experiments.tasks import Task, train_tasks
 from lrsearch.spec import PositiveInt, Rate, Seed, broken
+from lrsearch.status import TrialStatus
 from lrsearch.suggestions import RULES, RuleName, suggest
 from lrsearch.suggestions.base import Suggestion
 from lrsearch.training import catalog
@@ -54,10 +47,10 @@ class RangeTest(Experiment):
     optimizer: AnyOptimizer
     batch_size: PositiveInt
     """Samples per update; at most the training set."""
-    start_lr: Rate = 1e-7
-    """Rate of the first update."""
-    end_lr: Rate = 10.0
-    """Rate of the last update."""
+    start_lr: Rate | None = None
+    """Rate of the first update; left out: that of the optimizer's row in the catalog, 1e-7, for Adadelta 1e-5."""
+    end_lr: Rate | None = None
+    """Rate of the last update; left out: that of the optimizer's row in the catalog, 10, for Adadelta 1000."""
     steps: Annotated[int, Field(ge=10, le=MAX_STEPS, strict=True)] = 100
     """Rates of one repeat; with one batch a rate also its updates."""
     ramp: Ramp = "exponential"
@@ -76,14 +69,17 @@ class RangeTest(Experiment):
     """Share of the training data held out for `val_loss`."""
     engine: Literal["auto", "compiled", "fit"] = "auto"
     """`fit` forces plain model.fit, `compiled` the compiled step loop."""
+    confirm: Confirm = None
+    """Race rates around the suggestion after the ramps; true, or an object with the race's fields. Its cost is reported."""
 
     @model_validator(mode="after")
     def _ends_are_ordered(self) -> Self:
-        if self.start_lr >= self.end_lr:
+        start, end = self.ends()
+        if start >= end:
             raise broken(
-                "start_lr",
+                "end_lr" if self.start_lr is None else "start_lr",
                 "below_end_lr",
-                f"start_lr is {self.start_lr:g} and end_lr is {self.end_lr:g}; the rate must rise.",
+                f"start_lr is {start:g} and end_lr is {end:g}; the rate must rise.",
                 "Set start_lr below end_lr, for example 1e-7 and 10.",
             )
         return self
@@ -98,6 +94,11 @@ class RangeTest(Experiment):
                 "Remove learning_rate; start_lr and end_lr are the ends of the ramp.",
             )
         return self
+
+    def ends(self) -> tuple[float, float]:
+        """First and last rate of the ramp."""
+        first, last = catalog.optimizers()[self.optimizer.kind].ramp
+        return self.start_lr or first, self.end_lr or last
 
     def problems(self) -> list[Problem]:
         """Names without a catalog row, a model that cannot take its data, a batch larger than the data, no accuracy to measure."""
@@ -119,17 +120,17 @@ class RangeTest(Experiment):
             message = f"validation_share {self.validation_share:g} of {row.train_size} samples holds out {held_out}."
             action = "Use a share that leaves samples on both sides, for example 0.2."
             found.append(Problem("/validation_share", "leaves_data", self.validation_share, message, action))
-        return found
+        return found if self.confirm is None else found + confirm_problems(self.confirm, row)
 
     def estimate(self) -> Estimate:
         """Updates and trials; the seconds are not estimated before the first job of a kind has run."""
-        return Estimate(
-            updates=self.steps * self.batches_per_lr * self.repeats, trials=self.repeats, estimated_seconds=None
-        )
+        ramps, race = self.steps * self.batches_per_lr * self.repeats, self.confirm
+        extra = (0, 0) if race is None else (race.updates, race.trials)
+        return Estimate(updates=ramps + extra[0], trials=self.repeats + extra[1], estimated_seconds=None)
 
     def packs(self, workers: int) -> list[list[int]]:
-        """One pack with every repeat: they share model and data, and stack."""
-        return [list(range(self.repeats))]
+        """One pack with every repeat, and the race's runs after them: they share model and data, and stack."""
+        return [list(range(self.estimate().trials))]
 
     def plan(self, trial: int) -> Plan:
         """The training of one repeat."""
@@ -138,7 +139,7 @@ class RangeTest(Experiment):
             data=self.data,
             optimizer=self.optimizer,
             batch_size=self.batch_size,
-            rates=np.repeat(ramp_rates(self.start_lr, self.end_lr, self.steps, self.ramp), self.batches_per_lr),
+            rates=np.repeat(ramp_rates(*self.ends(), self.steps, self.ramp), self.batches_per_lr),
             seed=(self.seed + trial) % 2**31,
             divergence=DivergenceRule(first_step=10 * self.batches_per_lr),
             metrics=("accuracy",) if self.metric == "accuracy" else (),
@@ -147,11 +148,41 @@ class RangeTest(Experiment):
         )
 
     def train(self, trials: Sequence[int], context: Context) -> None:
-        """Train the repeats and hand over their curves."""
-        train_tasks([Task(trial, self.plan(trial)) for trial in trials], context)
+        """Train the repeats, then the race around what they suggest; what earlier attempts finished is read."""
+        known = {} if self.confirm is None else dict(context.finished())
+        ramps = train_tasks([Task(trial, self.plan(trial)) for trial in trials if trial < self.repeats], context)
+        known |= {record.number: record for record in ramps}
+        if self.confirm is None or any(record.status is TrialStatus.CANCELLED for record in known.values()):
+            return
+        asked = self._suggested([known[number] for number in range(self.repeats) if number in known])
+        plans = self.confirm.plans(self.plan(0), asked.lr or catalog.optimizers()[self.optimizer.kind].default_lr)
+        racing = [trial for trial in trials if trial >= self.repeats]
+        setting = {"stage": "race"}
+        train_tasks([Task(n, plans[n - self.repeats], setting=setting) for n in racing], context)
+
+    def _suggested(self, records: Sequence[TrialRecord]) -> Suggestion:
+        return suggest([self._read(one) for one in records], rule=self.rule, optimizer=self.optimizer.kind)
 
     def conclude(self, records: Sequence[TrialRecord]) -> dict[str, Any]:
-        """Bounds by every rule, the chosen rule's suggestion, the curves, and what they hold for."""
+        """Bounds by every rule, the chosen rule's suggestion or the race's winner, the curves, and what they hold for."""
+        raced = [record for record in records if record.number >= self.repeats]
+        result = self._ramps([record for record in records if record.number < self.repeats])
+        if self.confirm is None:
+            return result
+        if len(raced) < self.confirm.trials or any(one.status is TrialStatus.CANCELLED for one in raced):
+            return result | {"confirmation": None}
+        asked = self._suggested([record for record in records if record.number < self.repeats])
+        chosen, race = confirmed(self.confirm, raced, asked, self.data.name)
+        return result | {
+            "verdict": chosen.verdict.value,
+            "suggestion": _answer(RULE, chosen),
+            "confirmation": as_json(self.confirm, race, asked, raced),
+            "code": range_test_code(self.optimizer, chosen),
+            "updates": result["updates"] + race.updates,
+        }
+
+    def _ramps(self, records: Sequence[TrialRecord]) -> dict[str, Any]:
+        """What the range tests say."""
         curves = [self._read(record) for record in records]
         answers = {rule: suggest(curves, rule=rule, optimizer=self.optimizer.kind) for rule in RULES}
         chosen = answers[self.rule]
@@ -205,8 +236,10 @@ class RangeTest(Experiment):
         }
 
     def plots(self, result: Mapping[str, Any]) -> list[PlotSpec]:
-        """Loss over learning rate: raw repeats, their smoothed band, the bounds shaded, divergence marked."""
-        return [_loss_plot(self, result)]
+        """Loss over learning rate: raw repeats, their smoothed band, bounds, divergence; and the race, if there was one."""
+        subject = f"{self.model.name} on {self.data.name}, {self.optimizer.kind}, batch {self.batch_size}"
+        confirmation = result.get("confirmation")
+        return [loss_plot(self, result), *([] if confirmation is None else [race_plot(confirmation, subject)])]
 
 
 def _answer(rule: str, answer: Suggestion) -> dict[str, Any]:
@@ -238,63 +271,3 @@ def _seconds(records: Sequence[TrialRecord]) -> dict[str, float]:
         for phase, seconds in record.facts.get("seconds", {}).items():
             total[phase] = total.get(phase, 0.0) + seconds
     return total
-
-
-Y_LABELS: Mapping[str, str] = {
-    "loss": "training loss of the batch",
-    "accuracy": "1 - training accuracy of the batch",
-    "val_loss": "loss on held-out data",
-}
-
-
-def _loss_plot(document: RangeTest, result: Mapping[str, Any]) -> PlotSpec:
-    rows: list[Mapping[str, Any]] = result["curves"]
-    curves = [_stored_curve(row) for row in rows]
-    name = f"measured, {len(rows)} repeats" if len(rows) > 1 else "measured"
-    lines = [
-        Line(name, curve.lrs.tolist(), curve.losses.tolist(), "raw", is_in_legend=index == 0)
-        for index, curve in enumerate(curves)
-    ]
-    bands: list[Band] = []
-    if any(len(curve) for curve in curves):
-        middle = band(curves)
-        label = f"smoothed, median of {len(curves)}" if len(curves) > 1 else "smoothed"
-        lines.append(Line(label, middle.lrs.tolist(), middle.median.tolist(), "main"))
-        if len(curves) > 1:
-            bands.append(Band("range of the repeats", middle.lrs.tolist(), middle.low.tolist(), middle.high.tolist()))
-    return PlotSpec(
-        name="loss_over_lr",
-        title=f"Range test: {document.model.name} on {document.data.name}, {document.optimizer.kind}, batch {document.batch_size}",
-        x_label="learning rate" + (" (log scale)" if document.ramp == "exponential" else ""),
-        y_label=Y_LABELS[document.metric],
-        x_log=document.ramp == "exponential",
-        lines=lines,
-        bands=bands,
-        spans=_bounds(result["suggestion"]),
-        marks=_marks(rows, result["suggestion"]),
-    )
-
-
-def _stored_curve(row: Mapping[str, Any]) -> Curve:
-    """What the rules read, from a stored result."""
-    values = _floats(row["values"])
-    return Curve(row["lrs"][: len(values)], values)
-
-
-def _floats(values: Sequence[float | None]) -> list[float]:
-    return [float("nan") if value is None else value for value in values]
-
-
-def _bounds(suggestion: Mapping[str, Any]) -> list[Span]:
-    low, high = suggestion["min_lr"], suggestion["max_lr"]
-    return [] if low is None or high is None else [Span(f"bounds {low:.2g} to {high:.2g}", low, high)]
-
-
-def _marks(rows: Sequence[Mapping[str, Any]], suggestion: Mapping[str, Any]) -> list[Mark]:
-    marks: list[Mark] = []
-    if suggestion["lr"] is not None:
-        marks.append(Mark(f"suggestion {suggestion['lr']:.2g}", suggestion["lr"], "suggestion"))
-    stops = [row["lrs"][row["stopped_at"]] for row in rows if row["stop_reason"] in {"diverged", "non_finite"}]
-    if stops:
-        marks.append(Mark(f"first divergence {min(stops):.2g}", min(stops), "warning"))
-    return marks

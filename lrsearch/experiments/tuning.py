@@ -25,8 +25,6 @@ DECADES: Final = 1.0
 """How far the grid reaches to both sides of a suggested rate."""
 BLIND_DECADES: Final = 2.0
 """How far it reaches around Keras' default where the range tests suggest nothing."""
-LOWEST, HIGHEST = 1e-7, 10.0
-"""Ends of the range tests."""
 
 
 class Tuning(Spec):
@@ -71,7 +69,7 @@ class Tuned:
 
 def range_test_plan(plan: Plan, steps: int) -> Plan:
     """The range test of a training: its plan on a ramp, stopped when it diverges, without validation and test."""
-    rates = ramp_rates(LOWEST, HIGHEST, steps)
+    rates = ramp_rates(*catalog.optimizers()[plan.optimizer.kind].ramp, steps)
     return replace(plan, rates=rates, divergence=DivergenceRule(), metrics=(), validation=None, test=False)
 
 

@@ -24,6 +24,8 @@ class Verdict(StrEnum):
     DIVERGED_AT_ONCE = "diverged_at_once"
     NON_FINITE = "non_finite"
     TOO_FEW_POINTS = "too_few_points"
+    UNCONFIRMED = "unconfirmed"
+    """Of a race only: what was learned does not hold on samples that were not seen."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,7 @@ class OptimizerRow:
         hyperparameters: name -> (default, least, greatest) of each one a document may set.
         cites: its source.
         fixed: arguments of the Keras class that a document may not set and that differ from Keras' defaults.
+        ramp: first and last rate of a range test that names none; docs/advice.md has the evidence.
         may_stack: proved equal to runs of `model.fit` when stacked, by tests/contract/test_engines_equal.py.
     """
 
@@ -49,6 +50,7 @@ class OptimizerRow:
     paper_lr: float | None = None
     fixed: dict[str, float | bool] | None = None
     may_stack: bool = False
+    ramp: tuple[float, float] = (1e-7, 10.0)
 
 
 BELOW_ONE = 0.999999
@@ -142,6 +144,7 @@ _ROWS = (
         "Zeiler 2012, ADADELTA, arXiv:1212.5701",
         paper_lr=1.0,
         may_stack=True,
+        ramp=(1e-5, 1e3),
     ),
     OptimizerRow(
         "rmsprop",

@@ -85,6 +85,39 @@ def test_a_killed_comparison_goes_on_and_runs_no_finished_trial_twice(db: Databa
     assert straight["tuning"] == job.result["tuning"]
 
 
+CONFIRMED: dict[str, Any] = {
+    "schema": 1,
+    "kind": "range_test",
+    "model": {"name": "digits_mlp"},
+    "data": {"name": "digits"},
+    "optimizer": {"kind": "sgd"},
+    "batch_size": 128,
+    "confirm": {"steps": 40, "candidates": 33, "seeds": 2},
+}
+
+
+@pytest.mark.parametrize(("lives", "recorded"), [(1, 3), (2, 3 + 34)])
+def test_a_killed_race_goes_on_around_the_same_suggestion(
+    db: Database, tmp_path: Path, lives: int, recorded: int
+) -> None:
+    made: Experiment = TypeAdapter[Any](AnyExperiment).validate_python(CONFIRMED)
+    submitted = jobs.submit(db, made, CONFIRMED, workers=1)
+    (pack_id,) = submitted.pack_ids
+    first, second = Mortal(lives), Mortal(99)
+    with pytest.raises(Killed):
+        Runtime(db, ArtifactStore(tmp_path / "artifacts"), first, SETTINGS, "one").run(pack_id)
+    assert recorded == first.runs == len(jobs.trials(db, submitted.job.job_id))
+    _expire(db)
+    Runtime(db, ArtifactStore(tmp_path / "artifacts"), second, SETTINGS, "two").run(pack_id)
+    job = jobs.get(db, submitted.job.job_id, with_result=True)
+    assert ("succeeded", 3 + 68) == (job.status, first.runs + second.runs)
+    straight = made.run(Context(ToyTrainer(), lambda record: None))
+    assert job.result is not None
+    for part in ("suggestion", "curves"):
+        assert straight[part] == job.result[part]
+    assert straight["confirmation"]["candidates"] == job.result["confirmation"]["candidates"]
+
+
 def _expire(db: Database) -> None:
     """What the reaper does when the lease of a dead worker ran out."""
     with db.session() as session:

@@ -25,7 +25,7 @@ PLAN = Plan(
 def record(number, rate, losses, validated=None, stopped_at=None):
     arrays = {"lrs": np.full(len(losses), rate), "losses": np.asarray(losses, dtype=np.float64)}
     if validated is not None:
-        arrays["history/val_loss"] = np.asarray(validated, dtype=np.float64)
+        arrays["validations/val_loss"] = np.asarray(validated, dtype=np.float64)
     status = TrialStatus.COMPLETE if stopped_at is None else TrialStatus.DIVERGED
     reason = StopReason.COMPLETED if stopped_at is None else StopReason.NON_FINITE
     return TrialRecord(number, status, number, {}, arrays, reason, stopped_at)
@@ -111,10 +111,10 @@ def test_a_lone_winner_between_losers_yields_to_a_neighbourhood():
     assert 1 == int(np.argmin(smoothed_places(losses)))
 
 
-def test_equal_losses_share_their_places_and_the_lowest_rate_wins():
+def test_equal_losses_share_their_places_and_the_suggestion_wins():
     assert np.ptp(smoothed_places(np.ones((4, 2)))) == 0.0
     race = Race(candidates=3, seeds=1)
-    assert 0.1 == judged(race, [record(i, 10.0 ** (i - 1), [1.0], [1.0]) for i in range(3)]).lr
+    assert 1.0 == judged(race, [record(i, 10.0 ** (i - 1), [1.0], [1.0]) for i in range(3)]).lr
 
 
 @pytest.mark.parametrize("suggestion", [0.003, 0.1, 1.0])
