@@ -291,3 +291,5 @@ class PlotSpec:
     ranks: Sequence[Rank] = ()
     heat: Heat | None = None
     panels: Sequence[PlotSpec] = ()
+    x_names: Sequence[str] = ()
+    """Names of the places 0, 1, ... of the x axis, where they are no numbers."""

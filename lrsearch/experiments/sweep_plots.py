@@ -86,12 +86,12 @@ def _ranking(rows: Sequence[Row], metric: str, subject: str) -> PlotSpec:
         title=f"{words(metric)}, best first; settings of one group are not distinguishable from its first. {subject}",
         x_label=f"{words(metric)}, mean over the seeds with its 95 % interval",
         y_label="",
-        x_log="loss" in metric and _is_wide(values),
+        x_log="loss" in metric and is_wide(values),
         ranks=ranks,
     )
 
 
-def _is_wide(values: Sequence[float], span: float = LOG_SPAN) -> bool:
+def is_wide(values: Sequence[float], span: float = LOG_SPAN) -> bool:
     """Whether positive values span so much that only a logarithmic axis shows them, and not so much that they exploded."""
     finite = [value for value in values if math.isfinite(value)]
     return bool(finite) and min(finite) > 0 and span <= max(finite) / min(finite) <= EXPLODED
@@ -126,10 +126,10 @@ def _over_value(rows: Sequence[Row], pointer: str, metric: str, subject: str) ->
     return PlotSpec(
         name=f"metric_over_{pointer.rpartition('/')[2]}",
         title=f"{words(metric)} after training, by {short(pointer)}. {subject}",
-        x_label=short(pointer) + (" (log scale)" if _is_wide(x) else ""),
-        y_label=words(metric) + (" (log scale)" if "loss" in metric and _is_wide(single) else ""),
-        x_log=_is_wide(x),
-        y_log="loss" in metric and _is_wide(single),
+        x_label=short(pointer) + (" (log scale)" if is_wide(x) else ""),
+        y_label=words(metric) + (" (log scale)" if "loss" in metric and is_wide(single) else ""),
+        x_log=is_wide(x),
+        y_log="loss" in metric and is_wide(single),
         lines=[Line("one seed", seeds, single, "points"), Line("mean", x, list(means), "muted", is_in_legend=False)],
         whiskers=[Whiskers("mean with 95 % interval", x, means, lows, highs)],
         marks=[
@@ -175,7 +175,7 @@ def learning_curves(curves: Sequence[Row], metric: str, subject: str) -> PlotSpe
     base = metric.removeprefix("val_").removeprefix("test_")
     names = [name for name in (base, f"val_{base}") if any(name in curve["metrics"] for curve in curves)]
     values = [value for curve in curves for name in names for value in curve["metrics"].get(name, {}).get("mean", [])]
-    is_log = "loss" in base and _is_wide([value for value in values if value is not None], CURVE_LOG_SPAN)
+    is_log = "loss" in base and is_wide([value for value in values if value is not None], CURVE_LOG_SPAN)
     panels = [_panel(curve, names, is_log=is_log) for curve in curves]
     fields: dict[str, Any] = {
         "x_label": "epoch",
@@ -219,7 +219,7 @@ def learning_rates(curves: Sequence[Row], subject: str) -> PlotSpec:
         lines.setdefault(key, []).append(curve["setting"])
         steps[key] = curve["steps"]
     drawn = [Line(_label(names), steps[rates], list(rates)) for rates, names in list(lines.items())[:MOST_LINES]]
-    is_log = _is_wide([rate for line in drawn for rate in line.y])
+    is_log = is_wide([rate for line in drawn for rate in line.y])
     return PlotSpec(
         name="learning_rates",
         title=f"Learning rate of every update. {subject}",

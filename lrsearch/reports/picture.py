@@ -160,6 +160,8 @@ def _style(axes: Axes, plot: PlotSpec, palette: Palette) -> None:
     is_panel = plot.name == plot.title
     axes.set_xlabel("" if is_panel else plot.x_label, color=palette.ink)
     axes.set_ylabel("" if is_panel else plot.y_label, color=palette.ink)
+    if plot.x_names:
+        axes.set_xticks(range(len(plot.x_names)), plot.x_names, fontsize=8)
     if plot.x_log:
         axes.set_xscale("log")
     if plot.y_log:

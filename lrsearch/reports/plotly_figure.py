@@ -74,6 +74,9 @@ def _layout(plot: PlotSpec, palette: Palette) -> dict[str, Any]:
         "type": "log" if plot.x_log else "linear",
         "exponentformat": "power",
     }
+    if plot.x_names:
+        names = [name.replace("\n", "<br>") for name in plot.x_names]
+        x_axis |= {"tickmode": "array", "tickvals": list(range(len(names))), "ticktext": names}
     y_axis = axis | {"title": {"text": plot.y_label}, "type": "log" if plot.y_log else "linear"}
     return {
         "title": {"text": plot.title, "font": {"size": 15}},
