@@ -43,7 +43,7 @@ class VariableSteps(StepFunctions):
     def __init__(
         self,
         model: keras.Model,
-        optimizer: keras.optimizers.Optimizer,
+        optimizer: Any,
         loss: Callable[..., Tensor],
         metrics: Sequence[keras.metrics.Metric],
         *,
