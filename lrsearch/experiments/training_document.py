@@ -282,7 +282,7 @@ class TrainingSpec(TrainingFields):
             accumulation_steps=self.accumulation_steps,
             class_weight=self.class_weights(),
             momenta=momenta_of(self)[0],
-            groups=self.layer_groups.groups if self.layer_groups else (),
+            groups=tuple(self.layer_groups.groups) if self.layer_groups else (),
             multipliers=self._multipliers(),
             precision=self.precision,
             augmentation=self.augmentation,

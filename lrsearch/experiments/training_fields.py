@@ -42,8 +42,10 @@ class UpdateFields(Spec):
 
     def class_weights(self) -> Literal["balanced"] | tuple[tuple[int, float], ...] | None:
         """As a plan has them."""
-        if self.class_weight is None or self.class_weight == "balanced":
-            return self.class_weight
+        if self.class_weight is None:
+            return None
+        if isinstance(self.class_weight, str):
+            return "balanced"
         return tuple(sorted((int(number), weight) for number, weight in self.class_weight.items()))
 
 
@@ -73,7 +75,7 @@ def _class_problems(document: TrainingFields) -> list[Problem]:
     if row.task != "classification":
         message = f"{row.name} is a {row.task} task, which has no classes."
         return [Problem("/class_weight", "classification_only", given, message, "Remove class_weight.")]
-    if given == "balanced":
+    if isinstance(given, str):
         return []
     found = [
         Problem(
@@ -185,4 +187,5 @@ def momentum_of(optimizer: OptimizerSpec) -> float:
     row = catalog.optimizers()[optimizer.kind]
     assert row.momentum_name is not None
     given: Mapping[str, Any] = optimizer.hyperparameters()
-    return float(given.get(row.momentum_name, row.hyperparameters[row.momentum_name].default))
+    momentum: Any = given.get(row.momentum_name, row.hyperparameters[row.momentum_name].default)
+    return float(momentum)

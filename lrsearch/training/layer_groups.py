@@ -93,7 +93,7 @@ class LayerGroups(Spec):
 
     cites = ("Howard and Ruder 2018, Universal Language Model Fine-tuning, sections 3.2 and 3.3, arXiv:1801.06146.",)
 
-    groups: Annotated[tuple[LayerGroup, ...], Field(min_length=1, max_length=MOST_GROUPS)]
+    groups: Annotated[list[LayerGroup], Field(min_length=1, max_length=MOST_GROUPS)]
     """The groups, that of the layers next to the input first."""
     spread: Literal["explicit", "geometric", "ulmfit"] = "explicit"
     """`explicit`: each group's multiplier. `geometric`: from `lowest` to 1. `ulmfit`: 1 for the last, each before it / 2.6."""
@@ -169,7 +169,8 @@ class LayerGroups(Spec):
         starts = self._starts(steps, steps_per_epoch)
         base = np.array([*self.base_multipliers(), 1.0])
         table = np.tile(base, (steps, 1))
-        for phase, (first, end) in zip(self.phases, zip(starts, [*starts[1:], steps], strict=True), strict=True):
+        ends = [*starts[1:], steps][: len(starts)]
+        for phase, first, end in zip(self.phases, starts, ends, strict=True):
             frozen = [index for index, group in enumerate(self.groups) if group.name in phase.frozen]
             table[first:end, frozen] = 0.0
         return table
