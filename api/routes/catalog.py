@@ -96,7 +96,8 @@ def _of_model(row: tables.ModelRow) -> schemas.CatalogEntry:
         cites=[row.cites],
         json_schema={} if row.params is Spec else row.params.model_json_schema(),
         defaults=_defaults(row.params),
-        facts=_plain(row, leave_out=("name", "cites", "description", "params", "build")) | {"takes": takes},
+        facts=_plain(row, leave_out=("name", "cites", "description", "params", "build", "layers"))
+        | {"takes": takes, "layers": tables.layers_of(tables.ModelSpec(name=row.name))},
     )
 
 

@@ -17,7 +17,10 @@ from lrsearch.experiments.sweep import MOST_TRIALS, Setting
 from lrsearch.experiments.training import Training
 from lrsearch.spec import Spec, broken, validate
 
-VARIABLE: Final = ("batch_size", "controllers", "epochs", "model", "optimizer", "schedule", "steps")
+VARIABLE: Final = (
+    *("accumulation_steps", "augmentation", "batch_size", "class_weight", "controllers", "epochs", "layer_groups"),
+    *("model", "optimizer", "precision", "schedule", "steps"),
+)
 """Fields that may be varied, with all that is below them; with the others the runs would not be comparable."""
 _TRAINING: Final[TypeAdapter[Training]] = TypeAdapter(Training)
 _NOT_WHOLE: Final = 1.5

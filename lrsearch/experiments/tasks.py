@@ -80,7 +80,15 @@ def likeness(plan: Plan) -> str:
     """What runs must share to be stacked; the engine decides whether they are."""
     optimizer = plan.optimizer.model_dump(exclude={"learning_rate"}, exclude_none=True)
     share = None if plan.validation is None else [plan.validation.share]
-    parts = (plan.model.model_dump(), plan.data.model_dump(), optimizer, plan.batch_size, plan.metrics, share)
+    parts = (
+        plan.model.model_dump(),
+        plan.data.model_dump(),
+        optimizer,
+        plan.batch_size,
+        plan.metrics,
+        share,
+        plan.variant(),
+    )
     return json.dumps(parts, sort_keys=True)
 
 

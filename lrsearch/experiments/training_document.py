@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Annotated, Any, Final, Literal, Self
 
 import numpy as np
@@ -14,6 +13,7 @@ from lrsearch.controllers import AnyController
 from lrsearch.controllers.base import FALLING, RISING
 from lrsearch.errors import InvalidDocument, Problem
 from lrsearch.experiments.base import Experiment
+from lrsearch.experiments.training_fields import UpdateFields, below, field_problems, group_problems, momenta_of
 from lrsearch.schedules import AnySchedule
 from lrsearch.spec import PositiveInt, Seed, Spec, broken
 from lrsearch.training import catalog
@@ -59,7 +59,7 @@ AnyValidation = Annotated[
 """`{"share": 0.2}` or `{"on": "test"}`."""
 
 
-class TrainingFields(Experiment):
+class TrainingFields(Experiment, UpdateFields):
     """What all jobs that train share: what is trained, for how long, and how it is measured."""
 
     model: ModelSpec
@@ -129,7 +129,7 @@ class TrainingFields(Experiment):
 
     def steps_per_epoch(self) -> int:
         """Updates of one pass over the training set."""
-        return -(-self.samples() // self.batch_size)
+        return -(-self.samples() // (self.batch_size * self.accumulation_steps))
 
     def updates(self) -> int:
         """Updates of one training."""
@@ -142,7 +142,13 @@ class TrainingFields(Experiment):
             return found
         if share := self._share_problem():
             return [*found, share]
-        return found + self._length_problems() + self._metric_problems() + _controller_problems(self)
+        return (
+            found
+            + self._length_problems()
+            + self._metric_problems()
+            + _controller_problems(self)
+            + (field_problems(self) if self.model.name in catalog.models() else [])
+        )
 
     def _share_problem(self) -> Problem | None:
         try:
@@ -181,7 +187,8 @@ class TrainingFields(Experiment):
     def holds_for(self) -> dict[str, Any]:
         """The setting outside of which the result means little."""
         names = ("model", "data", "batch_size", "epochs", "steps", "validation")
-        return self.model_dump(mode="json", include=set(names), exclude_none=True)
+        asked = [name for name in UpdateFields.model_fields if name in self.model_fields_set]
+        return self.model_dump(mode="json", include={*names, *asked}, exclude_none=True)
 
 
 def _controller_problems(document: TrainingFields) -> list[Problem]:
@@ -227,7 +234,8 @@ class TrainingSpec(TrainingFields):
             try:
                 self.rates()
             except InvalidDocument as error:
-                found += [replace(problem, pointer=f"/schedule{problem.pointer}") for problem in error.problems]
+                found += below("/schedule", error)
+            found += group_problems(self)
         return found
 
     @property
@@ -239,9 +247,8 @@ class TrainingSpec(TrainingFields):
 
     def notes(self) -> dict[str, str]:
         """Flag -> sentence: where the run is not all that the document's words promise elsewhere."""
-        if self.schedule is None or '"one_cycle"' not in self.schedule.model_dump_json():
-            return {}
-        return {"momentum_not_cycled": "one_cycle varies the rate only: the momentum stays that of the optimizer."}
+        _, why = momenta_of(self)
+        return {"momentum_not_cycled": f"one_cycle varies the rate only, since {why}."} if why else {}
 
     def rates(self) -> NDArray[np.float64]:
         """Learning rate of every update: shape (updates,), float64.
@@ -272,7 +279,19 @@ class TrainingSpec(TrainingFields):
             validation=_validation(self.validation),
             test=True,
             engine=self.engine,
+            accumulation_steps=self.accumulation_steps,
+            class_weight=self.class_weights(),
+            momenta=momenta_of(self)[0],
+            groups=tuple(self.layer_groups.groups) if self.layer_groups else (),
+            multipliers=self._multipliers(),
+            precision=self.precision,
+            augmentation=self.augmentation,
         )
+
+    def _multipliers(self) -> NDArray[np.float64] | None:
+        if self.layer_groups is None:
+            return None
+        return self.layer_groups.multipliers(self.updates(), self.steps_per_epoch())
 
 
 def _validation(document: HeldOut | OnTest | None) -> Validation | None:

@@ -121,6 +121,10 @@ class Schedule(Spec):
     def rates(self, steps: Floats) -> Floats:
         """Learning rates of the given steps, all in [0, LAST_STEP]; same shape, float64. Lengths must be resolved."""
 
+    def momenta(self, steps: ArrayLike) -> Floats:
+        """Momentum of a step or an array of steps, NaN where the schedule leaves it to the optimizer: float64, same shape."""
+        return np.full(np.shape(np.asarray(steps)), np.nan)
+
     def __call__(self, steps: ArrayLike) -> Floats:
         """Learning rate of a step or an array of steps: float64, same shape.
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from pydantic import Field, model_validator
 
 from lrsearch.errors import InvalidDocument, Problem
@@ -73,12 +75,21 @@ class Sequential(Schedule):
 
     def rates(self, steps: Floats) -> Floats:
         """Shape of `steps`, float64."""
+        return self._piecewise(steps, lambda schedule, clock: schedule(clock))
+
+    def momenta(self, steps: ArrayLike) -> Floats:
+        """Those of the schedule whose piece it is."""
+        clock = np.maximum(np.asarray(steps, dtype=np.float64), 0)
+        return self._piecewise(clock, lambda schedule, inner: schedule.momenta(inner))
+
+    def _piecewise(self, steps: Floats, read: Callable[[Schedule, Floats], Floats]) -> Floats:
+        """What is read of the schedule of each step, on its own clock."""
         starts = [0, *(in_steps("boundaries", boundary) for boundary in self.boundaries)]
         piece = np.searchsorted(starts[1:], steps, side="right")
         result = np.empty_like(steps)
         for index, (schedule, start) in enumerate(zip(self.schedules, starts, strict=True)):
             here = piece == index
-            result[here] = schedule(steps[here] - start)
+            result[here] = read(schedule, steps[here] - start)
         return result
 
     def _resolved(self, steps_per_epoch: int, total_steps: int) -> dict[str, Any]:

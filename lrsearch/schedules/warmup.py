@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from pydantic import model_validator
 
 from lrsearch.errors import InvalidDocument
@@ -93,6 +94,13 @@ class Warmup(Schedule):
             after = self.schedule.shortened(warmup)
         rise = blend(self.start_lr, float(after(0)), progress(steps, warmup))
         return np.where(steps < warmup, rise, after(steps - warmup))
+
+    def momenta(self, steps: ArrayLike) -> Floats:
+        """The schedule's; during the warm-up that of its step 0."""
+        warmup = in_steps("warmup_steps", self.warmup_steps)
+        with problems_below("/schedule"):
+            after = self.schedule.shortened(warmup)
+        return after.momenta(np.maximum(np.asarray(steps, dtype=np.float64) - warmup, 0))
 
     def _resolved(self, steps_per_epoch: int, total_steps: int) -> dict[str, Any]:
         with problems_below("/schedule"):

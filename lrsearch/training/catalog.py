@@ -27,6 +27,7 @@ __all__ = [
     "broken_plugins",
     "check",
     "datasets",
+    "layers_of",
     "models",
     "optimizers",
     "resolve",
@@ -82,6 +83,17 @@ def check(model: ModelSpec, data: DataSpec, *, settings: Settings | None = None)
     if model_row is not None and data_row is not None:
         problems += _misfit(model_row, data_row)
     return problems
+
+
+def layers_of(model: ModelSpec) -> tuple[str, ...] | None:
+    """Names of the model's layers with weights, from the input to the output; None where its row does not name them."""
+    row = models().get(model.name)
+    if row is None or row.layers is None:
+        return None
+    try:
+        return row.layers(row.params.model_validate(model.params))
+    except ValueError:
+        return None
 
 
 def _unknown(pointer: str, noun: str, name: str, known: Iterable[str]) -> Problem:

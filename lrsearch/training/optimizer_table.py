@@ -40,6 +40,9 @@ class OptimizerRow:
         fixed: arguments of the Keras class that a document may not set and that differ from Keras' defaults.
         ramp: first and last rate of a range test that names none; docs/advice.md has the evidence.
         may_stack: proved equal to runs of `model.fit` when stacked, by tests/contract/test_engines_equal.py.
+        momentum_name: the hyperparameter that is its momentum and may change from update to update; None: it has none.
+        momentum_why: why it has none.
+        takes_groups: whether a factor on its rate is a factor on its update, so that layer groups can be had.
     """
 
     name: str
@@ -51,6 +54,9 @@ class OptimizerRow:
     fixed: dict[str, float | bool] | None = None
     may_stack: bool = False
     ramp: tuple[float, float] = (1e-7, 10.0)
+    momentum_name: str | None = None
+    momentum_why: str = "it keeps no average of gradients"
+    takes_groups: bool = True
 
 
 BELOW_ONE = 0.999999
@@ -93,6 +99,7 @@ _ROWS = (
         {"momentum": Hyperparameter(0.0, 0.0, 1.0), "nesterov": Hyperparameter(False)} | COMMON,
         "Sutskever et al. 2013, On the importance of initialization and momentum in deep learning, ICML",
         may_stack=True,
+        momentum_name="momentum",
     ),
     OptimizerRow(
         "adam",
@@ -101,6 +108,7 @@ _ROWS = (
         _adam_family(amsgrad=_AMSGRAD),
         "Kingma and Ba 2015, Adam, arXiv:1412.6980; amsgrad: Reddi et al. 2018",
         may_stack=True,
+        momentum_name="beta_1",
     ),
     OptimizerRow(
         "adamw",
@@ -109,6 +117,7 @@ _ROWS = (
         _adam_family(amsgrad=_AMSGRAD, weight_decay=Hyperparameter(0.004, 0.0)),
         "Loshchilov and Hutter 2019, Decoupled Weight Decay Regularization, arXiv:1711.05101",
         may_stack=True,
+        momentum_name="beta_1",
     ),
     OptimizerRow(
         "adamax",
@@ -118,6 +127,7 @@ _ROWS = (
         "Kingma and Ba 2015, Adam, section 7.1, arXiv:1412.6980",
         paper_lr=0.002,
         may_stack=True,
+        momentum_name="beta_1",
     ),
     OptimizerRow(
         "nadam",
@@ -127,6 +137,7 @@ _ROWS = (
         "Dozat 2016, Incorporating Nesterov Momentum into Adam, ICLR workshop",
         paper_lr=0.002,
         may_stack=True,
+        momentum_name="beta_1",
     ),
     OptimizerRow(
         "adagrad",
@@ -159,6 +170,7 @@ _ROWS = (
         | COMMON,
         "Tieleman and Hinton 2012, Lecture 6.5, Neural Networks for Machine Learning",
         may_stack=True,
+        momentum_name="momentum",
     ),
     OptimizerRow(
         "lion",
@@ -168,6 +180,7 @@ _ROWS = (
         "Chen et al. 2023, Symbolic Discovery of Optimization Algorithms, arXiv:2302.06675",
         paper_lr=0.0001,
         may_stack=True,
+        momentum_name="beta_1",
     ),
     OptimizerRow(
         "lamb",
@@ -176,6 +189,7 @@ _ROWS = (
         _adam_family(),
         "You et al. 2020, Large Batch Optimization for Deep Learning, arXiv:1904.00962",
         may_stack=True,
+        momentum_name="beta_1",
     ),
     OptimizerRow(
         "ftrl",
@@ -192,6 +206,7 @@ _ROWS = (
         | COMMON,
         "McMahan et al. 2013, Ad Click Prediction: a View from the Trenches, KDD",
         may_stack=True,
+        takes_groups=False,
     ),
     OptimizerRow(
         "adafactor",
@@ -233,6 +248,7 @@ _ROWS = (
         "Jordan et al. 2024, Muon; Liu et al. 2025, Muon is Scalable for LLM Training, arXiv:2502.16982",
         paper_lr=0.02,
         may_stack=True,
+        momentum_name="momentum",
     ),
     OptimizerRow(
         "schedule_free_adamw",
@@ -245,6 +261,7 @@ _ROWS = (
         ),
         "Defazio et al. 2024, The Road Less Scheduled, arXiv:2405.15682",
         may_stack=True,
+        momentum_why="its beta_1 interpolates between two sequences and must stay as it is",
     ),
 )
 

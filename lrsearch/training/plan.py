@@ -11,6 +11,8 @@ from pydantic import Field
 
 from lrsearch.curves import DivergenceRule
 from lrsearch.spec import Spec
+from lrsearch.training.augmentation import AnyAugmentation
+from lrsearch.training.layer_groups import LayerGroup
 from lrsearch.training.optimizer_specs import AnyOptimizer, OptimizerSpec
 
 __all__ = [
@@ -22,8 +24,12 @@ __all__ = [
     "ModelSpec",
     "OptimizerSpec",
     "Plan",
+    "Precision",
     "Validation",
 ]
+
+Precision = Literal["float32", "mixed_float16", "mixed_bfloat16"]
+"""Keras' name of a dtype policy."""
 
 
 class BuiltinModel(Spec):
@@ -86,6 +92,13 @@ class Plan:
         engine: `auto` lets the rule choose, the others force an engine.
         resume_from: a checkpoint of the same plan, or None.
         xla: whether XLA compiles the run, None to leave it to the rule (compiled engine only).
+        accumulation_steps: batches whose gradients make one update: their mean, each weighted by its samples.
+        class_weight: factor on the loss of each class in training; `balanced`: samples / (classes x samples of the class).
+        momenta: shape (steps,), float64: momentum of each update (the row's `momentum_name`), None: the optimizer's own.
+        groups: layers with a rate of their own.
+        multipliers: shape (steps, groups + 1), float64: factor on the rate of each group, and of all other layers.
+        precision: dtype policy of the model.
+        augmentation: random changes of the samples trained on.
     """
 
     model: ModelSpec
@@ -101,8 +114,39 @@ class Plan:
     engine: Literal["auto", "compiled", "fit"] = "auto"
     resume_from: Checkpoint | None = None
     xla: bool | None = None
+    accumulation_steps: int = 1
+    class_weight: Literal["balanced"] | tuple[tuple[int, float], ...] | None = None
+    momenta: NDArray[np.float64] | None = None
+    groups: tuple[LayerGroup, ...] = ()
+    multipliers: NDArray[np.float64] | None = None
+    precision: Precision = "float32"
+    augmentation: tuple[AnyAugmentation, ...] = ()
 
     @property
     def steps(self) -> int:
         """Number of updates."""
         return len(self.rates)
+
+    @property
+    def update_size(self) -> int:
+        """Samples of an update: those of all its batches."""
+        return self.batch_size * self.accumulation_steps
+
+    @property
+    def controls(self) -> NDArray[np.float64]:
+        """What an update takes beside its rate: shape (steps, c); the momentum, then the multipliers, as far as there are."""
+        columns = [] if self.momenta is None else [self.momenta[:, None]]
+        columns += [] if self.multipliers is None else [self.multipliers]
+        return np.concatenate(columns, axis=1) if columns else np.empty((self.steps, 0))
+
+    def variant(self) -> dict[str, Any]:
+        """What sets the computation apart from that of a plain plan, JSON-able; empty for a plain one."""
+        found: dict[str, Any] = {
+            "accumulation_steps": self.accumulation_steps if self.accumulation_steps > 1 else None,
+            "class_weight": self.class_weight,
+            "cycles_momentum": True if self.momenta is not None else None,
+            "groups": [group.model_dump(exclude={"name", "multiplier"}) for group in self.groups] or None,
+            "precision": self.precision if self.precision != "float32" else None,
+            "augmentation": [change.model_dump() for change in self.augmentation] or None,
+        }
+        return {name: value for name, value in found.items() if value is not None}

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -22,6 +23,8 @@ class ModelRow:
         input_rank: rank of one sample (1 tabular, 3 images).
         least_shape: least size of each axis of a sample.
         params: spec of the builder's parameters.
+        layers: answers with the names of the layers with weights, from the input to the output, for given parameters;
+            None: they are known once the model is built, and documents that choose among them are checked then.
     """
 
     name: str
@@ -32,6 +35,7 @@ class ModelRow:
     description: str
     cites: str
     params: type[Spec] = Spec
+    layers: Callable[[Any], tuple[str, ...]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +78,23 @@ class TabularMlpParams(Spec):
     """Share of the hidden units dropped in training."""
 
 
+def _numbered(name: str, count: int) -> tuple[str, ...]:
+    """Names that Keras gives several layers of a class."""
+    return tuple(f"{name}_{number}" if number else name for number in range(count))
+
+
+def _fixed(*names: str) -> Callable[[Any], tuple[str, ...]]:
+    return lambda params: names
+
+
+def _tabular_layers(params: TabularMlpParams) -> tuple[str, ...]:
+    dense = _numbered("dense", len(params.units) + 1)
+    norms = _numbered("batch_normalization", len(params.units)) if params.batch_norm else ()
+    pairs = zip(dense, norms, strict=False) if norms else ((name,) for name in dense[:-1])
+    return (*(name for pair in pairs for name in pair), dense[-1])
+
+
+_CONV_DENSE = _fixed(*_numbered("conv2d", 2), *_numbered("dense", 2))
 _BUILDERS = "lrsearch.training.keras.models"
 _LOADERS = "lrsearch.training.keras.datasets"
 _FILES = "lrsearch.training.data_files"
@@ -85,10 +106,24 @@ MODELS: dict[str, ModelRow] = {
     row.name: row
     for row in (
         ModelRow(
-            "blobs_mlp", f"{_BUILDERS}:blobs_mlp", 1, (1,), _CLASSES, "Dense 50 relu he_uniform, softmax.", _LECTURE
+            "blobs_mlp",
+            f"{_BUILDERS}:blobs_mlp",
+            1,
+            (1,),
+            _CLASSES,
+            "Dense 50 relu he_uniform, softmax.",
+            _LECTURE,
+            layers=_fixed(*_numbered("dense", 2)),
         ),
         ModelRow(
-            "digits_mlp", f"{_BUILDERS}:digits_mlp", 1, (1,), _CLASSES, "Dense 64 relu he_uniform, softmax.", "our own"
+            "digits_mlp",
+            f"{_BUILDERS}:digits_mlp",
+            1,
+            (1,),
+            _CLASSES,
+            "Dense 64 relu he_uniform, softmax.",
+            "our own",
+            layers=_fixed(*_numbered("dense", 2)),
         ),
         ModelRow(
             "tabular_mlp",
@@ -99,6 +134,7 @@ MODELS: dict[str, ModelRow] = {
             "Dense relu he_uniform layers, head by task: softmax or linear.",
             "our own",
             TabularMlpParams,
+            layers=_tabular_layers,
         ),
         ModelRow(
             "mnist_cnn",
@@ -108,6 +144,7 @@ MODELS: dict[str, ModelRow] = {
             _CLASSES,
             "Conv 32, 64 (3x3 relu), each with max pooling and dropout .25; Dense 256 relu, softmax.",
             "MachineCurve 2019-2021, fixed and decaying learning rates: study B of the reproductions",
+            layers=_CONV_DENSE,
         ),
         ModelRow(
             "keras_mnist_cnn",
@@ -117,6 +154,7 @@ MODELS: dict[str, ModelRow] = {
             _CLASSES,
             "Conv 32, 64 (3x3 relu), max pooling, dropout .25; Dense 128 relu, dropout .5, softmax.",
             "Capel 2019, automatic range test and decaying warm restarts: study C of the reproductions",
+            layers=_CONV_DENSE,
         ),
         ModelRow(
             "cifar_cnn",
@@ -126,6 +164,7 @@ MODELS: dict[str, ModelRow] = {
             _CLASSES,
             "Conv 32, 64, 128 (3x3 relu), each with max pooling; Dense 256, 128 relu, softmax.",
             "MachineCurve 2020, learning-rate finder on plateau: study A of the reproductions",
+            layers=_fixed(*_numbered("conv2d", 3), *_numbered("dense", 3)),
         ),
     )
 }

@@ -19,6 +19,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from lrsearch.curves import ramp_rates
+from lrsearch.training.layer_groups import LayerGroups
 from lrsearch.training.optimizer_table import OPTIMIZERS
 from lrsearch.training.plan import AnyOptimizer, DataSpec, ModelSpec, Plan, Validation
 from lrsearch.training.rows import DATASETS, DatasetRow
@@ -89,7 +90,7 @@ def plan(kind="adam", hyperparameters=None, *, params=None, data="iris", **chang
         model=ModelSpec(name="tabular_mlp", params=params or {"units": [8]}),
         data=DataSpec(name=data),
         optimizer=TypeAdapter(AnyOptimizer).validate_python(document),
-        batch_size=50,
+        batch_size=changes.pop("batch_size", 50),
         rates=changes.pop("rates", rates),
         seed=changes.pop("seed", 1),
         **changes,
@@ -198,6 +199,79 @@ def test_features_of_all_optimizers_act_in_every_engine(engines, feature):
     references = engines["fit"].train(plans)
     for reference, member in zip(references, stacked(engines["compiled"].train(plans)), strict=True):
         assert_close(reference, member)
+
+
+def grouped(**document):
+    """Two groups of the two layers, and their multipliers over the run."""
+    groups = [{"name": "body", "pattern": "^dense$"}, {"name": "head", "depth": [-1, -1]}]
+    made = LayerGroups(**{"groups": groups, "spread": "ulmfit"} | document)
+    return {"groups": tuple(made.groups), "multipliers": made.multipliers(STEPS, 3)}
+
+
+FIELDS = {
+    "class_weight": {"class_weight": ((0, 3.0), (1, 0.5))},
+    "accumulation": {"batch_size": 16, "accumulation_steps": 3},
+    "groups": grouped(phases=[{"first_step": 20, "frozen": ["body"]}, {"first_step": 50}]),
+    "momentum": {"momenta": np.linspace(0.95, 0.7, STEPS)},
+}
+"""What a plan may ask of its updates; 120 samples in batches of 16 are two updates of 48 and one of 24: 16 and 8."""
+
+
+def with_field(kind, name, **changes):
+    """The optimizer with decay .5 and momentum, and the field."""
+    moving = {"momentum": 0.9} if kind in {"sgd", "rmsprop"} else {}
+    base = plan(kind, {"weight_decay": 0.5} | moving, params={"units": [8], "dropout": 0.3}, **changes)
+    return replace(base, **FIELDS[name])
+
+
+def takes(kind, name):
+    row = OPTIMIZERS[kind]
+    return (row.momentum_name or name != "momentum") and (row.takes_groups or name != "groups")
+
+
+@pytest.mark.parametrize("name", FIELDS)
+def test_every_field_of_updates_gives_the_losses_of_model_fit_alone(engines, name):
+    base = with_field("sgd", name, validation=Validation(0.2), metrics=("accuracy",), test=True)
+    (reference,), (run,) = (engines[engine].train([replace(base, xla=False)]) for engine in ("fit", "compiled"))
+    assert_close(reference, run)
+
+
+def test_the_fields_of_updates_together_give_the_losses_of_model_fit_in_a_stack(engines):
+    together = {key: value for fields in FIELDS.values() for key, value in fields.items()}
+    first, second = seeds(replace(with_field("adam", "groups"), **together), 2)
+    # members may differ in their momenta and multipliers
+    second = replace(second, momenta=second.momenta[::-1], multipliers=second.multipliers[::-1])
+    references = engines["fit"].train([first, second])
+    for reference, member in zip(references, stacked(engines["compiled"].train([first, second])), strict=True):
+        assert_close(reference, member)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("kind", "name"), [(k, n) for k in OPTIMIZERS for n in FIELDS if takes(k, n)])
+def test_every_optimizer_with_every_field_of_updates(engines, kind, name):
+    plans = [replace(each, xla=True) for each in seeds(with_field(kind, name), 2)]
+    references = engines["fit"].train(plans)
+    for reference, member in zip(references, stacked(engines["compiled"].train(plans)), strict=True):
+        assert_close(reference, member)
+
+
+@pytest.mark.parametrize("name", FIELDS)
+def test_the_comparison_notices_a_dropped_field(engines, name):
+    fields = FIELDS[name] if name != "accumulation" else {"accumulation_steps": 3}
+    base = replace(with_field("sgd", name), **fields, xla=False)
+    plain = {"class_weight": None, "accumulation_steps": 1, "groups": (), "multipliers": None, "momenta": None}
+    dropped = {key: plain[key] for key in fields}
+    (run,), (without,) = (engines["compiled"].train([each]) for each in (base, replace(base, **dropped)))
+    assert differ(run, without)
+
+
+def test_several_batches_make_the_update_of_one_large_batch(engines):
+    """Without dropout and batch normalisation nothing tells them apart but rounding."""
+    large = replace(plan("adam", {"clipnorm": 0.05}, batch_size=48), xla=False)
+    parts = replace(large, batch_size=16, accumulation_steps=3)
+    for name in ("fit", "compiled"):
+        (one_batch,), (three,) = (engines[name].train([each]) for each in (large, parts))
+        assert_close(one_batch, three)
 
 
 MUTATIONS = {

@@ -13,7 +13,16 @@ from numpy.typing import NDArray
 from lrsearch.training.data_order import DataOrder
 from lrsearch.training.keras import weights
 from lrsearch.training.keras.environment import environment, release_memory
-from lrsearch.training.keras.prepared import Prepared, Split, Splits, likeness, prepare, splits_of
+from lrsearch.training.keras.prepared import (
+    Prepared,
+    Split,
+    Splits,
+    class_numbers,
+    class_weights,
+    likeness,
+    prepare,
+    splits_of,
+)
 from lrsearch.training.plan import Plan
 from lrsearch.training.recorder import CHUNK_SECONDS, Arrays, Recorder
 from lrsearch.training.trainer import Observer, Run, go_on
@@ -53,38 +62,40 @@ class FitTrainer:
         prepared = self._prepared(plan)
         prepared.reset(plan.seed)
         splits = splits_of(plan, prepared.data)
-        order = DataOrder(len(splits.train[0]), plan.batch_size, plan.seed)
-        live = _LiveModel(prepared.model, splits, order)
+        order = DataOrder(len(splits.train[0]), plan.update_size, plan.seed)
+        batches = _BatchSource(splits.train, order, class_weights(plan, splits.train[1]))
+        live = _LiveModel(plan, prepared, splits, batches)
         facts = environment() | {"xla": False, "xla_why": "model.fit is the reference engine", "stack": 1}
         recorder = Recorder(
             plan, index, order, live, observer, facts={"engine": self.name, **facts}, chunk_seconds=self._chunk_seconds
         )
         built = time.perf_counter()
         if recorder.is_running:
-            _fit(prepared.model, recorder, splits.train, order, plan.steps)
+            _fit(plan, prepared, recorder, batches)
         trained = time.perf_counter()
         final = live.measure(splits.test, "test") if recorder.should_test else {}
         seconds = {"build": built - began, "train": trained - built, "test": time.perf_counter() - trained}
         return recorder.run(final=final, engine_facts=facts, seconds=seconds)
 
 
-def _fit(model: keras.Model, recorder: Recorder, train: Split, order: DataOrder, steps: int) -> None:
+def _fit(plan: Plan, prepared: Prepared, recorder: Recorder, batches: _BatchSource) -> None:
     """Run what is left of the plan as one Keras epoch: epochs are the recorder's, so a run can go on in the middle."""
-    batches = _Batches(train, order, recorder.step, steps)
     quiet: Any = 0  # Keras' stub knows the strings only
-    model.fit(batches, shuffle=False, verbose=quiet, callbacks=[_Recording(recorder, model)])
+    callbacks = [_Recording(plan, prepared, recorder)]
+    data = _Batches(batches, recorder.step, plan.steps)
+    prepared.model.fit(data, shuffle=False, verbose=quiet, callbacks=callbacks)
 
 
 class _Recording(keras.callbacks.Callback):
     """Sets the rate of each update and hands its loss to the recorder."""
 
-    def __init__(self, recorder: Recorder, model: keras.Model) -> None:
+    def __init__(self, plan: Plan, prepared: Prepared, recorder: Recorder) -> None:
         super().__init__()
-        self._recorder, self._trained = recorder, model
+        self._plan, self._trained, self._dials, self._recorder = plan, prepared.model, prepared.dials, recorder
 
     def on_train_batch_begin(self, batch: int, logs: Mapping[str, float] | None = None) -> None:
         self._trained.reset_metrics()
-        self._trained.optimizer.learning_rate = self._recorder.rate
+        self._dials.turn(self._plan, self._recorder.step, self._recorder.rate)
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, float] | None = None) -> None:
         values = {name: np.array([value], dtype=np.float64) for name, value in (logs or {}).items()}
@@ -94,30 +105,38 @@ class _Recording(keras.callbacks.Callback):
             self._trained.stop_training = True
 
 
+class _BatchSource:
+    """The batches of all steps, with a weight for each sample where classes have one."""
+
+    def __init__(self, data: Split, order: DataOrder, class_weights: NDArray[np.float32] | None) -> None:
+        self._data, self._order, self._class_weights = data, order, class_weights
+
+    def at(self, step: int) -> tuple[Any, ...]:
+        indices = next(self._order.batches(step, step + 1))
+        x, y = self._data[0][indices], self._data[1][indices]
+        return (x, y) if self._class_weights is None else (x, y, self._class_weights[class_numbers(y)])
+
+
 class _Batches(keras.utils.PyDataset):
     """The batches of the steps first_step .. steps - 1."""
 
-    def __init__(self, data: Split, order: DataOrder, first_step: int, steps: int) -> None:
+    def __init__(self, source: _BatchSource, first_step: int, steps: int) -> None:
         super().__init__()
-        self._data, self._order, self._first_step, self._steps = data, order, first_step, steps
+        self._source, self._first_step, self._steps = source, first_step, steps
 
     def __len__(self) -> int:
         return self._steps - self._first_step
 
-    def __getitem__(self, index: int) -> Split:
-        step = self._first_step + index
-        return _batch(self._data, next(self._order.batches(step, step + 1)))
-
-
-def _batch(data: Split, indices: NDArray[np.int64]) -> Split:
-    return data[0][indices], data[1][indices]
+    def __getitem__(self, index: int) -> tuple[Any, ...]:
+        return self._source.at(self._first_step + index)
 
 
 class _LiveModel:
     """The model in training, for the recorder."""
 
-    def __init__(self, model: keras.Model, splits: Splits, order: DataOrder) -> None:
-        self._model, self._splits, self._order = model, splits, order
+    def __init__(self, plan: Plan, prepared: Prepared, splits: Splits, batches: _BatchSource) -> None:
+        self._plan, self._model, self._dials = plan, prepared.model, prepared.dials
+        self._splits, self._batches = splits, batches
 
     def snapshot(self) -> Arrays:
         return weights.snapshot(self._model)
@@ -126,9 +145,8 @@ class _LiveModel:
         weights.restore(self._model, arrays)
 
     def update(self, step: int, rate: float) -> float:
-        self._model.optimizer.learning_rate = rate
-        batch = _batch(self._splits.train, next(self._order.batches(step, step + 1)))
-        return float(self._model.train_on_batch(*batch, return_dict=True)["loss"])
+        self._dials.turn(self._plan, step, rate)
+        return float(self._model.train_on_batch(*self._batches.at(step), return_dict=True)["loss"])
 
     def validate(self) -> dict[str, float]:
         return self.measure(self._splits.held_out, "val")

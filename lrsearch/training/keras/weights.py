@@ -51,7 +51,8 @@ def initial_weights(
     """
     drawn: dict[int, NDArray[Any]] = {}
     unknown: list[str] = []
-    for layer_index, layer in enumerate(_layers(model)):
+    # a model behind augmenting layers (`own_updates.Augmented`) starts from the same weights as without them
+    for layer_index, layer in enumerate(_layers(getattr(model, "plain", model))):
         for variable_index, variable in enumerate(_own_variables(layer)):
             initializer = _initializer(layer, variable.name)
             if initializer is None:
@@ -105,12 +106,24 @@ def reset(model: keras.Model, seed: int, rebuild: Callable[[], keras.Model] | No
 def _reset_optimizer(model: keras.Model) -> None:
     """Slots as a new optimizer has them: some (ScheduleFreeAdamW) start as copies of the weights."""
     optimizer: Any = model.optimizer
-    fresh: Any = type(optimizer).from_config(optimizer.get_config())
+    fresh = _fresh(optimizer)
     fresh.build(model.trainable_variables)
     if not optimizer.built:
         optimizer.build(model.trainable_variables)
     for variable, other in zip(optimizer.variables, fresh.variables, strict=True):
         variable.assign(other)
+
+
+def _fresh(optimizer: Any) -> Any:
+    """A new optimizer of the same class; classes of our own are not registered with Keras, so that an inner one is made here."""
+    if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
+        scaled: Any = optimizer
+        return keras.optimizers.LossScaleOptimizer(
+            _fresh(scaled.inner_optimizer),
+            initial_scale=scaled.initial_scale,
+            dynamic_growth_steps=scaled.dynamic_growth_steps,
+        )
+    return type(optimizer).from_config(optimizer.get_config())
 
 
 def snapshot(model: keras.Model) -> Arrays:

@@ -89,9 +89,29 @@ def test_accuracy_is_better_when_greater_unless_the_document_says_otherwise() ->
     assert training(metric="val_accuracy", direction="minimize").is_minimized
 
 
-def test_one_cycle_says_that_the_momentum_stays() -> None:
-    result = ran(optimizer={"kind": "sgd", "momentum": 0.9}, schedule={"kind": "one_cycle", "max_lr": 0.1})
+ONE_CYCLE = {"schedule": {"kind": "one_cycle", "max_lr": 0.1, "pct_start": 0.5}}
+
+
+def test_one_cycle_moves_the_momentum_against_the_rate() -> None:
+    planned = training(optimizer={"kind": "sgd", "momentum": 0.9}, **ONE_CYCLE).plan(0)
+    assert planned.momenta is not None
+    assert (0.95, pytest.approx(0.85)) == (planned.momenta[0], planned.momenta[planned.rates.argmax()])
+    assert [] == ran(optimizer={"kind": "sgd", "momentum": 0.9}, **ONE_CYCLE)["flags"]
+
+
+@pytest.mark.parametrize(("kind", "why"), [("sgd", "the momentum 0"), ("adagrad", "no momentum")])
+def test_one_cycle_says_why_the_momentum_stays(kind: str, why: str) -> None:
+    result = ran(optimizer={"kind": kind}, **ONE_CYCLE)
     assert ["momentum_not_cycled"] == result["flags"]
+    assert why in result["flag_notes"]["momentum_not_cycled"]
+
+
+def test_the_pieces_of_a_schedule_that_are_no_cycle_have_the_momentum_of_the_optimizer() -> None:
+    pieces = [{"kind": "constant", "lr": 0.1}, ONE_CYCLE["schedule"]]
+    schedule = {"kind": "sequential", "schedules": pieces, "boundaries": [10]}
+    planned = training(optimizer={"kind": "adam", "beta_1": 0.8}, schedule=schedule).plan(0)
+    assert planned.momenta is not None
+    assert ([0.8] * 10, 0.95) == (planned.momenta[:10].tolist(), planned.momenta[10])
 
 
 def test_the_code_compiles() -> None:

@@ -16,11 +16,17 @@ class LiveNumber:
     A plain number is built into the traced function, so setting the attribute later changes nothing, without an error. A
     variable is read at every update, but optimizers ask `momentum != 0` in Python while they are traced, and a variable
     cannot answer that. This can: it compares as the number it started from and computes as its variable.
+
+    Args:
+        start: the number.
+        value: a scalar tensor or variable to compute as; left out, a variable of its own.
     """
 
-    def __init__(self, start: float) -> None:
+    def __init__(self, start: float, value: Any = None) -> None:
         self.start = start
-        self._variable: Any = keras.Variable(start, trainable=False, dtype="float32", name="live_number")
+        self._variable: Any = value
+        if value is None:
+            self._variable = keras.Variable(start, trainable=False, dtype="float32", name="live_number")
 
     def assign(self, value: float) -> None:
         """The value of the updates to come."""
@@ -30,7 +36,7 @@ class LiveNumber:
         return float(self._variable)
 
     def __tf_tensor__(self, dtype: Any = None, name: str | None = None) -> Any:
-        value = tf.convert_to_tensor(self._variable.value)
+        value = tf.convert_to_tensor(self._variable)
         return value if dtype is None else tf.cast(value, dtype)
 
     def __eq__(self, other: object) -> bool:

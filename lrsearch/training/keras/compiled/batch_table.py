@@ -13,10 +13,18 @@ from lrsearch.training.keras.compiled.program import Program
 
 
 class BatchTable:
-    """Fills the batches of chunks from the data orders of the members; keeps those of the last epoch."""
+    """Fills the batches of chunks from the data orders of the members; keeps those of the last epoch.
 
-    def __init__(self, program: Program, orders: Sequence[DataOrder]) -> None:
-        self._program, self._orders = program, orders
+    Args:
+        program: what the batches are for.
+        orders: data order of each member.
+        controls: of each member, shape (steps, c): what follows the rate of each update; none: nothing does.
+    """
+
+    def __init__(
+        self, program: Program, orders: Sequence[DataOrder], controls: Sequence[NDArray[np.float64]] = ()
+    ) -> None:
+        self._program, self._orders, self._controls = program, orders, controls
         self._epoch, self._rows = -1, np.empty((0, len(orders), program.batch_size), np.int32)
 
     def filled(self, step: int, rates: NDArray[np.float64], validates: NDArray[np.bool_] | None = None) -> Batches:
@@ -30,7 +38,8 @@ class BatchTable:
         batches, count = self._program.no_batches(), len(rates)
         per_epoch = self._orders[0].steps_per_epoch
         is_stacked = self._program.kind.members is not None
-        batches.rates[:count] = rates if is_stacked else rates[:, 0]
+        updates = self._updates(step, rates)
+        batches.rates[:count] = updates if is_stacked else updates[:, 0]
         done = 0
         while done < count:
             epoch, first = divmod(step + done, per_epoch)
@@ -41,6 +50,19 @@ class BatchTable:
         if validates is not None:
             batches.validates[:count] = validates
         return batches._replace(count=np.int32(count))
+
+    def _updates(self, step: int, rates: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The rates, shape (count, members), each followed by its controls where there are any: (count, members, 1 + c)."""
+        if not any(each.shape[1] for each in self._controls):
+            return rates
+        count, members = rates.shape
+        updates = np.zeros((count, members, 1 + self._controls[0].shape[1]))
+        updates[..., 0] = rates
+        for place, controls in enumerate(self._controls):
+            # a probe may look beyond the end of the run: its last controls hold
+            at = np.minimum(np.arange(step, step + count), len(controls) - 1)
+            updates[:, place, 1:] = controls[at]
+        return updates
 
     def _rows_of(self, epoch: int) -> NDArray[np.int32]:
         """Samples of each batch of an epoch: shape (steps, members, batch); a short last batch is filled up with 0."""

@@ -14,6 +14,7 @@ from lrsearch.training.keras.compiled.driver import Driver
 from lrsearch.training.keras.compiled.pack import LiveMember, Pack, state_of
 from lrsearch.training.keras.compiled.packing import FEWEST_STACKED_UPDATES, Numbered, Packer, PackPlan
 from lrsearch.training.keras.compiled.program import Program
+from lrsearch.training.keras.compiled.routing import reason_of_plan
 from lrsearch.training.keras.compiled.step_functions import State
 from lrsearch.training.keras.environment import environment
 from lrsearch.training.plan import Plan
@@ -61,7 +62,7 @@ class CompiledTrainer:
 
     def reason_against(self, plan: Plan) -> str | None:
         """Why the plan should go to another engine, or None: `AutoTrainer` asks before it chooses."""
-        return self._packer.traits(plan).against_compiling
+        return reason_of_plan(plan) or self._packer.traits(plan).against_compiling
 
     def _refuse(self, plan: Plan) -> None:
         """Refuse what would silently compute something else, before anything is compiled for it."""
@@ -110,7 +111,7 @@ class CompiledTrainer:
         recorder = Recorder(
             item.plan,
             item.index,
-            DataOrder(pack.program.samples, item.plan.batch_size, item.plan.seed),
+            DataOrder(pack.program.samples, item.plan.update_size, item.plan.seed),
             live,
             observer,
             facts={"engine": self.name, **facts},
@@ -124,8 +125,9 @@ def _pack(program: Program, plans: Sequence[Plan], size: int) -> Pack:
     """The members at their first step; a stack that is resumed in part is filled up with copies of its last member."""
     filled = [*plans, *[plans[-1]] * (size - len(plans))]
     resumed = plans[0].resume_from
-    orders = [DataOrder(program.samples, plan.batch_size, plan.seed) for plan in filled]
-    return Pack(program, orders, [_first_state(program, plan) for plan in filled], resumed.step if resumed else 0)
+    orders = [DataOrder(program.samples, plan.update_size, plan.seed) for plan in filled]
+    states = [_first_state(program, plan) for plan in filled]
+    return Pack(program, orders, states, resumed.step if resumed else 0, [plan.controls for plan in filled])
 
 
 def _first_state(program: Program, plan: Plan) -> State:

@@ -20,6 +20,8 @@ from keras.src.backend.tensorflow.optimizer import TFOptimizer
 from keras.src.optimizers.base_optimizer import BaseOptimizer
 from numpy.typing import NDArray
 
+from lrsearch.training.keras.controls import Controls
+
 Tensors = list[Any]
 
 
@@ -73,8 +75,16 @@ class FunctionalOptimizer:
         """Slots before the first update; ScheduleFreeAdamW starts its momentum at the weights."""
         return [weights[first] if isinstance(first, int) else first for first in self._first]
 
-    def apply(self, weights: Tensors, gradients: Tensors, slots: Tensors, rate: Any) -> tuple[Tensors, Tensors]:
-        """One update at learning rate `rate`."""
+    def apply(
+        self,
+        weights: Tensors,
+        gradients: Tensors,
+        slots: Tensors,
+        rate: Any,
+        controls: Controls = Controls(),  # noqa: B008 - a frozen value
+    ) -> tuple[Tensors, Tensors]:
+        """One update at learning rate `rate`; controls are for optimizers that are `Controlled`."""
+        self._optimizer.controls = controls
         rate_variable = self._optimizer._learning_rate
         known = [*zip(self._variables, weights, strict=True), *zip(self._slots, slots, strict=True)]
         with StatelessScope(state_mapping=[*known, (rate_variable, rate)]) as scope:

@@ -31,11 +31,19 @@ class Pack:
         orders: data order of each member.
         states: first state of each member.
         step: number of updates these states have seen.
+        controls: of each member, what follows the rate of each update; none: nothing does.
     """
 
-    def __init__(self, program: Program, orders: Sequence[DataOrder], states: Sequence[State], step: int) -> None:
+    def __init__(
+        self,
+        program: Program,
+        orders: Sequence[DataOrder],
+        states: Sequence[State],
+        step: int,
+        controls: Sequence[Floats] = (),
+    ) -> None:
         self.program, self.members, self.step = program, len(orders), step
-        self._batches = BatchTable(program, orders)
+        self._batches = BatchTable(program, orders, controls)
         self._state = self._before = program.to_device(states)
         self._first, self._rates = step, np.empty((0, self.members))
         self._again: tuple[int, State] | None = None

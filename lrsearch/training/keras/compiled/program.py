@@ -32,8 +32,9 @@ from lrsearch.training.keras.compiled.loops import (
 from lrsearch.training.keras.compiled.stacking import has_convolutions
 from lrsearch.training.keras.compiled.step_functions import Measured, State, StepFunctions
 from lrsearch.training.keras.compiled.variable_steps import VariableSteps
+from lrsearch.training.keras.controls import controlled
 from lrsearch.training.keras.optimizers import build_optimizer
-from lrsearch.training.keras.prepared import build_model
+from lrsearch.training.keras.prepared import build_model, class_weights
 from lrsearch.training.plan import Plan
 
 MOST_CHUNK_STEPS = 1_024
@@ -75,6 +76,7 @@ def alike(plan: Plan) -> str:
         plan.metrics,
         None if plan.validation is None else [plan.validation.share],
         keras.config.dtype_policy().name,
+        plan.variant(),
     )
     return json.dumps(parts, sort_keys=True)
 
@@ -124,7 +126,7 @@ class Program:
         is_functional = kind.xla or kind.members is not None
         if is_functional:
             make_exact(self.model)
-        optimizer = build_optimizer(plan.optimizer)
+        optimizer = controlled(plan, build_optimizer(plan.optimizer), self.model)
         self.optimizer = FunctionalOptimizer(optimizer, self.model.trainable_variables)
         loss = datasets.loss_of(data, catalog.datasets()[plan.data.name].task)
         example = (data.y_train[:1], self.model.outputs[0])
@@ -136,9 +138,11 @@ class Program:
             self.optimizer if is_functional else optimizer,
             cast(Any, compile_utils.get_loss(loss, *example)),
             [compile_utils.get_metric(name, *example) for name in plan.metrics],
+            plan=plan,
+            class_weights=class_weights(plan, data.y_train[: self.samples]),
         )
         self._steps.prepare(example[0])
-        self.batch_size = min(plan.batch_size, self.samples)
+        self.batch_size = min(plan.update_size, self.samples)
         self.chunk_steps = self._chunk_steps()
         self._held_out = self._held_out_inside(data)
         self._chunk = chunk_loop(
@@ -222,8 +226,9 @@ class Program:
     def no_batches(self) -> Batches:
         """A chunk of no updates, to be filled."""
         lead = (self.chunk_steps,) if self.kind.members is None else (self.chunk_steps, self.kind.members)
+        controls = self._plan.controls.shape[1]
         return Batches(
-            rates=np.zeros(lead, np.float32),
+            rates=np.zeros((*lead, 1 + controls) if controls else lead, np.float32),
             indices=np.zeros((*lead, self.batch_size), np.int32),
             is_short=np.zeros(self.chunk_steps, np.bool_),
             validates=np.zeros(self.chunk_steps, np.bool_),

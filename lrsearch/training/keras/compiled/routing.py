@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import keras
 
-OWN_LOGIC = ("train_step", "test_step", "compute_loss", "compute_metrics")
-"""Methods with which a model says itself what a step is; `model.fit` calls them, the compiled loop does not."""
+from lrsearch.training.keras.own_updates import own_logic
+from lrsearch.training.plan import Plan
+
+MOST_ACCUMULATED = 16
+"""Batches of an update; the compiled engine writes them out one after the other, which takes its time to compile."""
 
 
 def reason_against_compiling(model: keras.Model) -> str | None:
     """Why plans of this model are trained by `model.fit`, or None when the compiled engine takes them."""
     kind = type(model)
-    own = [name for name in OWN_LOGIC if _defining(kind, name) is not _defining(keras.Model, name)]
-    if own:
+    if own := own_logic(model):
         return f"{kind.__name__} has its own {' and '.join(own)}"
     if len(model.inputs or ()) != 1 or len(model.outputs or ()) != 1:
         return f"{kind.__name__} is not a model of one input and one output"
@@ -20,6 +22,12 @@ def reason_against_compiling(model: keras.Model) -> str | None:
     return None if policy == "float32" else f"the dtype policy is {policy}; loss scaling is left to Keras"
 
 
-def _defining(kind: type, name: str) -> type:
-    """The class whose version of a method is used; Sequential and Functional override none of ours."""
-    return next(base for base in kind.__mro__ if name in vars(base))
+def reason_of_plan(plan: Plan) -> str | None:
+    """Why this plan, whatever its model, is trained by `model.fit`, or None."""
+    if plan.precision != "float32":
+        return f"the precision is {plan.precision}; loss scaling is left to Keras"
+    if plan.augmentation:
+        return "the samples are augmented, whose random operations have no compiled form"
+    if plan.accumulation_steps > MOST_ACCUMULATED:
+        return f"{plan.accumulation_steps} batches an update are more than the {MOST_ACCUMULATED} that are compiled"
+    return None

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import functools
+import operator
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import keras
+import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
+
+from lrsearch.training.keras.controls import split
+from lrsearch.training.plan import Plan
 
 Tensor = Any
 Tensors = list[Any]
@@ -41,16 +48,22 @@ class StepFunctions:
         optimizer: a `FunctionalOptimizer`, built on the model's trainable variables.
         loss: (y_true, y_pred) -> scalar, the mean over the batch.
         metrics: Keras metrics; their own state is never changed.
+        plan: any plan of the kind: what is special about its updates.
+        class_weights: shape (classes,), factor on the loss of each class in training, or None.
     """
 
     def __init__(
         self,
         model: keras.Model,
         optimizer: Any,
-        loss: Callable[[Tensor, Tensor], Tensor],
+        loss: Callable[..., Tensor],
         metrics: Sequence[keras.metrics.Metric],
+        *,
+        plan: Plan,
+        class_weights: NDArray[np.float32] | None = None,
     ) -> None:
         self._model, self._optimizer, self._loss, self._metrics = model, optimizer, loss, list(metrics)
+        self._plan, self._class_weights = plan, class_weights
         self.metric_count = len(self._metrics)
         self.takes_any_size = False
         """Whether an update may be traced for batches whose size is not known yet."""
@@ -70,14 +83,24 @@ class StepFunctions:
         return carried
 
     def update(self, state: State, rate: Tensor, x: Tensor, y: Tensor) -> tuple[State, Measured]:
-        """One update of one member."""
-        with tf.GradientTape() as tape:
-            tape.watch(state.weights)
-            prediction, others, loss = self._forward(state, x, y, training=True)
-            scaled = self._optimizer.scale_loss(loss)
-        gradients = tape.gradient(scaled, state.weights)
-        weights, slots = self._optimizer.apply(state.weights, dense(gradients), state.slots, rate)
-        return State(weights, others, slots), Measured(loss, self._measure(y, prediction))
+        """One update of one member; `rate` is followed by its controls, where the plan has any."""
+        others, parts = state.others, self._parts(x, y)
+        losses, predictions, gradients = Tensors(), Tensors(), list[Tensors]()
+        for part in parts:
+            with tf.GradientTape() as tape:
+                tape.watch(state.weights)
+                prediction, others, loss = self._forward(state._replace(others=others), part.x, part.y, training=True)
+                loss = part.of_update(loss)
+                scaled = self._optimizer.scale_loss(loss)
+            gradients.append(dense(tape.gradient(scaled, state.weights)))
+            losses.append(loss)
+            predictions.append(prediction)
+        lr, controls = split(self._plan, rate)
+        weights, slots = self._optimizer.apply(state.weights, added(gradients), state.slots, lr, controls)
+        return State(weights, others, slots), Measured(total(losses), self._measure(y, joined(predictions)))
+
+    def _parts(self, x: Tensor, y: Tensor) -> list[Part]:
+        return parts_of(x, y, self._plan.batch_size if self._plan.accumulation_steps > 1 else None)
 
     def measure(self, state: State, x: Tensor, y: Tensor) -> Measured:
         """Loss and metrics of one member on a batch it is not trained on."""
@@ -87,8 +110,15 @@ class StepFunctions:
     def _forward(self, state: State, x: Tensor, y: Tensor, *, training: bool) -> tuple[Tensor, Tensors, Tensor]:
         answer: Any = self._model.stateless_call(state.weights, state.others, x, training=training, return_losses=True)
         prediction, others, penalties = answer
-        loss = self._loss(y, prediction)
+        loss = self._weighted_loss(y, prediction) if training else self._loss(y, prediction)
         return prediction, list(others), tf.add_n([loss, *penalties]) if penalties else loss
+
+    def _weighted_loss(self, y: Tensor, prediction: Tensor) -> Tensor:
+        """Mean of the samples' losses, each times the weight of its class."""
+        if self._class_weights is None:
+            return self._loss(y, prediction)
+        classes = tf.argmax(y, axis=-1) if len(y.shape) > 1 else y
+        return self._loss(y, prediction, sample_weight=tf.gather(tf.constant(self._class_weights), classes))
 
     def _measure(self, y: Tensor, prediction: Tensor) -> Tensor:
         values = [tf.cast(_value(metric, y, prediction), tf.float32) for metric in self._metrics]
@@ -99,6 +129,47 @@ def _value(metric: keras.metrics.Metric, y: Tensor, prediction: Tensor) -> Tenso
     """A metric on this batch alone: its own variables stay as a reset left them."""
     fresh = [tf.convert_to_tensor(variable) for variable in metric.variables]
     return metric.stateless_result(metric.stateless_update_state(fresh, y, prediction))
+
+
+class Part(NamedTuple):
+    """A batch of an update.
+
+    Attributes:
+        x, y: its samples and labels.
+        share: its share of the update's samples.
+    """
+
+    x: Tensor
+    y: Tensor
+    share: float
+
+    def of_update(self, loss: Tensor) -> Tensor:
+        """What the mean loss of this batch contributes to the mean loss of the update."""
+        return loss if self.share == 1.0 else loss * self.share
+
+
+def parts_of(x: Tensor, y: Tensor, size: int | None) -> list[Part]:
+    """The samples of an update in batches of `size`, the last one smaller; None: in one."""
+    samples = x.shape[0]
+    if size is None or samples <= size:
+        return [Part(x, y, 1.0)]
+    starts = range(0, samples, size)
+    return [Part(x[i : i + size], y[i : i + size], min(size, samples - i) / samples) for i in starts]
+
+
+def added(gradients: Sequence[Tensors]) -> Tensors:
+    """Sum over the batches of an update."""
+    return [functools.reduce(operator.add, each) for each in zip(*gradients, strict=True)]
+
+
+def total(losses: Tensors) -> Tensor:
+    """Loss of an update from the contributions of its batches."""
+    return functools.reduce(operator.add, losses)
+
+
+def joined(predictions: Tensors) -> Tensor:
+    """Predictions of all batches of an update."""
+    return predictions[0] if len(predictions) == 1 else tf.concat(predictions, axis=0)
 
 
 def dense(gradients: Tensors) -> Tensors:

@@ -10,9 +10,23 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 
-from lrsearch.training.keras.compiled.step_functions import Measured, State, StepFunctions, Tensor, dense
+from lrsearch.training.keras.compiled.step_functions import (
+    Measured,
+    State,
+    StepFunctions,
+    Tensor,
+    Tensors,
+    added,
+    dense,
+    joined,
+    total,
+)
+from lrsearch.training.keras.controls import split
+from lrsearch.training.plan import Plan
 
 NOTHING = State([], [], [])
 
@@ -23,22 +37,26 @@ class VariableSteps(StepFunctions):
     Args:
         model: its variables are scratch paper.
         optimizer: built on the model's trainable variables; its slots are scratch paper too.
-        loss, metrics: as in `StepFunctions`.
+        loss, metrics, plan, class_weights: as in `StepFunctions`.
     """
 
     def __init__(
         self,
         model: keras.Model,
-        optimizer: keras.optimizers.Optimizer,
-        loss: Callable[[Tensor, Tensor], Tensor],
+        optimizer: Any,
+        loss: Callable[..., Tensor],
         metrics: Sequence[keras.metrics.Metric],
+        *,
+        plan: Plan,
+        class_weights: NDArray[np.float32] | None = None,
     ) -> None:
         self._keras_optimizer: Any = optimizer
         rate = self._keras_optimizer._learning_rate
         slots = [variable for variable in optimizer.variables if variable is not rate]
         self._variables = State(model.trainable_variables, model.non_trainable_variables, slots)
-        super().__init__(model, optimizer, loss, metrics)
-        self.takes_any_size = True
+        super().__init__(model, optimizer, loss, metrics, plan=plan, class_weights=class_weights)
+        # an update of several batches splits a batch whose size it must know
+        self.takes_any_size = plan.accumulation_steps == 1
 
     def enter(self, state: State) -> State:
         """Write the state to the variables; the loop carries nothing."""
@@ -52,14 +70,19 @@ class VariableSteps(StepFunctions):
     def update(self, state: State, rate: Tensor, x: Tensor, y: Tensor) -> tuple[State, Measured]:
         """One update of the variables."""
         model, optimizer = self._model, self._keras_optimizer
-        with tf.GradientTape() as tape:
-            prediction = model(x, training=True)
-            loss = tf.add_n([self._loss(y, prediction), *model.losses])
-            scaled = optimizer.scale_loss(loss)
-        gradients = dense(tape.gradient(scaled, [v.value for v in model.trainable_variables]))
-        optimizer.learning_rate.assign(rate)
-        optimizer.apply(gradients, model.trainable_variables)
-        return NOTHING, Measured(loss, self._measure(y, prediction))
+        losses, predictions, gradients = Tensors(), Tensors(), list[Tensors]()
+        for part in self._parts(x, y):
+            with tf.GradientTape() as tape:
+                prediction = model(part.x, training=True)
+                loss = part.of_update(tf.add_n([self._weighted_loss(part.y, prediction), *model.losses]))
+                scaled = optimizer.scale_loss(loss)
+            gradients.append(dense(tape.gradient(scaled, [v.value for v in model.trainable_variables])))
+            losses.append(loss)
+            predictions.append(prediction)
+        lr, optimizer.controls = split(self._plan, rate)
+        optimizer.learning_rate.assign(lr)
+        optimizer.apply(added(gradients), model.trainable_variables)
+        return NOTHING, Measured(total(losses), self._measure(y, joined(predictions)))
 
     def measure(self, state: State, x: Tensor, y: Tensor) -> Measured:
         """As in `StepFunctions`; inside the loop, which carries nothing, with what the variables hold."""
