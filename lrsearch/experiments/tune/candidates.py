@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, cast
 
@@ -99,16 +98,19 @@ def space_around(contender: Mapping[str, Any], lr: float) -> dict[str, Any] | No
     Returns:
         None for a schedule whose other rates would have to move along: it is confirmed as it was raced.
     """
-    low, high = (_short(lr * 10.0 ** (sign * SPACING)) for sign in (-1.0, 1.0))
-    space: dict[str, Any] = {"/optimizer/learning_rate": {"type": "float", "low": low, "high": high, "log": True}}
     schedule = contender.get("schedule")
     if schedule is None:
-        return space
+        return {"/optimizer/learning_rate": _around(lr)}
     peak = PEAKS.get(str(schedule["kind"]))
-    others = [name for name in RATES if name != peak and schedule.get(name)]
-    if peak is None or others or not math.isclose(float(schedule[peak]), lr, rel_tol=1e-4):
+    if peak is None or any(schedule.get(name) for name in RATES if name != peak):
         return None
+    space: dict[str, Any] = {"/optimizer/learning_rate": _around(float(schedule[peak]))}
     shape = {key: value for key, value in schedule.items() if key != peak}
     if shape["kind"] == "one_cycle" and "pct_start" not in shape:
         shape["pct_start"] = {"type": "float", "low": 0.1, "high": 0.5}
     return space | {"/schedule": {"choices": [shape]}}
+
+
+def _around(lr: float) -> dict[str, Any]:
+    low, high = (_short(lr * 10.0 ** (sign * SPACING)) for sign in (-1.0, 1.0))
+    return {"type": "float", "low": low, "high": high, "log": True}

@@ -150,7 +150,7 @@ def _plain(contender: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _optimizer(tune: Tune, contender: Mapping[str, Any]) -> dict[str, Any]:
-    training = (tune.training_of(_plain(contender)),)
+    training = tune.training_of(_plain(contender))
     rate = {} if training.learning_rate is None else {"learning_rate": training.learning_rate}
     return {**contender["optimizer"], **rate}
 
