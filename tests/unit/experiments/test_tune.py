@@ -82,8 +82,8 @@ def test_the_bowl_is_tuned_better_than_keras_default_and_says_how_sure_it_is(
 ) -> None:
     _, result, _ = tuned
     assert "better_than_default" == result["verdict"]
-    chosen, default = result["leaderboard"][0], result["leaderboard"][-1]
-    assert chosen["setting"] == result["recommendation"]["setting"]
+    rows = {row["setting"]: row for row in result["leaderboard"]}
+    chosen, default = rows[result["recommendation"]["setting"]], result["leaderboard"][-1]
     assert default["setting"].startswith("Keras' default")
     assert chosen["metrics"]["val_loss"]["mean"] == result["expected"]["mean"]
     assert result["expected"]["interval"] is not None
