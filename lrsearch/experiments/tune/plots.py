@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
+from itertools import accumulate
 from typing import Any
 
-from lrsearch.experiments.base import Line, PlotSpec, Rank
+from lrsearch.experiments.base import Line, PlotSpec
 from lrsearch.experiments.race_plots import is_wide, number
 from lrsearch.experiments.sweep_plots import plots_of, words
 
@@ -16,7 +16,7 @@ Row = Mapping[str, Any]
 def plots_of_tune(result: Mapping[str, Any], subject: str) -> list[PlotSpec]:
     """The funnel, what the confirmation shows, and the cost."""
     funnel = [_funnel(result, subject)] if any(_measured(step) for step in result["funnel"]) else []
-    return [*funnel, *plots_of(result, subject), _cost(result["cost"], subject)]
+    return [*funnel, *plots_of(result, subject), _cost(result, subject)]
 
 
 def _measured(step: Row) -> list[float]:
@@ -27,36 +27,35 @@ def _funnel(result: Mapping[str, Any], subject: str) -> PlotSpec:
     steps: Sequence[Row] = result["funnel"]
     lines = [
         Line(
-            f"{place}: {step['step']} ({len(step['candidates'])})",
-            [place + _aside(i) for i in range(len(ys))],
-            ys,
+            "one candidate",
+            [place + _aside(index) for index in range(len(step["candidates"]))],
+            [number(row["metric"]) for row in step["candidates"]],
             "points",
+            is_in_legend=place == 1,
         )
         for place, step in enumerate(steps, 1)
-        for ys in [[number(row["metric"]) for row in step["candidates"]]]
     ]
     sign = 1 if result["direction"] == "minimize" else -1
     best = [
-        (place, sign * min(sign * one for one in found))
-        for place, step in enumerate(steps, 1)
-        if (found := _measured(step))
+        (at, sign * min(sign * one for one in found)) for at, step in enumerate(steps, 1) if (found := _measured(step))
     ]
-    lines.append(Line("best of each step", [float(x) for x, _ in best], [y for _, y in best], "main"))
+    lines.append(Line("best of each step", [float(at) for at, _ in best], [value for _, value in best], "muted"))
     metrics = list(dict.fromkeys(str(step["metric"]) for step in steps))
     is_log = is_wide(lines)
+    told = [f"{place} {step['step']}: {len(step['candidates'])}" for place, step in enumerate(steps, 1)]
     return PlotSpec(
         name="funnel",
-        title=f"Every candidate, step by step; in brackets how many were tried. {subject}",
-        x_label="step of the tuning: "
-        + ", ".join(f"{place} {_short(step['step'])}" for place, step in enumerate(steps, 1)),
+        title=f"Every candidate, step by step; pruned and diverged ones are not drawn. {subject}",
+        x_label="step, and how many were tried in it\n" + _broken(told),
         y_label=" or ".join(words(metric) for metric in metrics) + (" (log scale)" if is_log else ""),
         y_log=is_log,
         lines=lines,
     )
 
 
-def _short(step: str) -> str:
-    return step.partition(",")[0]
+def _broken(told: Sequence[str], each: int = 3) -> str:
+    """Several to a line."""
+    return "\n".join("; ".join(told[start : start + each]) for start in range(0, len(told), each))
 
 
 def _aside(index: int) -> float:
@@ -64,22 +63,28 @@ def _aside(index: int) -> float:
     return 0.02 * ((index * 7) % 11 - 5)
 
 
-def _cost(cost: Mapping[str, Any], subject: str) -> PlotSpec:
+def _cost(result: Mapping[str, Any], subject: str) -> PlotSpec:
+    cost, stages = result["cost"], result["stages"]
+    updates = [float(one) for one in accumulate(stage["updates"] for stage in stages)]
+    ends = [1.0, max(2.0, float(len(stages)))]
     grid = cost["grid"]
-    rows = [
-        ("this job", cost["updates"], cost["seconds"], 1),
-        (f"the grid of {grid['settings']}, one seed", grid["updates_one_seed"], grid["estimated_seconds_one_seed"], 2),
-        (f"the grid, {grid['seeds']} seeds as in the confirmation", grid["updates"], grid["estimated_seconds"], 2),
-    ]
-    ranks = [
-        Rank(label, float(updates), math.nan, math.nan, group, "" if seconds is None else f"{seconds:.3g} s")
-        for label, updates, seconds, group in rows
+    seeds = f"{grid['seeds']} seeds as in the confirmation"
+    lines = [
+        Line(f"this job{_in_seconds(cost['seconds'])}", [float(at) for at in range(1, len(stages) + 1)], updates),
+        Line(
+            f"the grid, one seed{_in_seconds(grid['estimated_seconds_one_seed'])}", ends, [grid["updates_one_seed"]] * 2
+        ),
+        Line(f"the grid, {seeds}{_in_seconds(grid['estimated_seconds'])}", ends, [grid["updates"]] * 2),
     ]
     return PlotSpec(
         name="cost",
-        title=f"Updates of this job, and of the grid it replaces (seconds of training beside them). {subject}",
-        x_label="updates (log scale)",
-        y_label="",
-        x_log=True,
-        ranks=ranks,
+        title=f"Updates of this job up to the end of each stage, and of the grid it replaces. {subject}",
+        x_label="stage: " + ", ".join(f"{at} {stage['stage']}" for at, stage in enumerate(stages, 1)),
+        y_label="updates (log scale)",
+        y_log=True,
+        lines=lines,
     )
+
+
+def _in_seconds(seconds: float | None) -> str:
+    return "" if seconds is None else f": {seconds:.3g} s of training"
