@@ -73,6 +73,16 @@ class JobError(Read):
     """Each attempt's own error."""
 
 
+class Child(Read):
+    """A job that is a part of a composite one."""
+
+    job_id: str
+    kind: str
+    stage: str
+    status: JobStatus
+    links: dict[str, str]
+
+
 class Job(Read):
     """A job as it stands."""
 
@@ -81,7 +91,7 @@ class Job(Read):
     status: JobStatus
     progress: Progress
     waiting_because: str | None
-    """Why a queued job does not run yet."""
+    """Why a queued job does not run yet; of a composite job also while it runs: the stage it waits for."""
     attempt: int
     """How often a worker has taken it up; 0 before the first time."""
     created_at: datetime
@@ -96,6 +106,12 @@ class Job(Read):
     """A running job stops at its next chunk."""
     rerun_of: str | None
     """The job this one repeats."""
+    parent_id: str | None = None
+    """The composite job this one is a part of."""
+    stage: str | None = None
+    """Name of the parent's stage it belongs to."""
+    children: list[Child] = []
+    """Of a composite job: the jobs of its stages so far, in the order in which they were made."""
     summary: dict[str, Any] | None = None
     """What of the result fits into a line (verdict and suggestion, or recommendation and flags); null before there is one."""
 

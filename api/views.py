@@ -7,7 +7,7 @@ from typing import Any
 
 from api import schemas
 from lrsearch.experiments.base import TrialRecord
-from lrsearch.jobs import JobView
+from lrsearch.jobs import ChildView, JobView
 from lrsearch.status import FINAL
 
 
@@ -34,9 +34,18 @@ def job(view: JobView) -> schemas.Job:
             "labels": view.labels,
             "cancel_requested": view.cancel_requested,
             "rerun_of": view.rerun_of,
+            "parent_id": view.parent_id,
+            "stage": view.stage,
+            "children": [child(one) for one in view.children],
             "summary": summary(view.result),
         }
     )
+
+
+def child(view: ChildView) -> dict[str, Any]:
+    """A part of a composite job, in a line."""
+    parts = {"kind": view.kind, "stage": view.stage, "status": view.status}
+    return {"job_id": view.job_id} | parts | {"links": links(view.job_id)}
 
 
 def eta_seconds(view: JobView) -> float | None:

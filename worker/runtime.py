@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
 import structlog
 from pydantic import TypeAdapter
 
-from lrsearch import jobs
+from lrsearch import jobs, queue
 from lrsearch.artifacts import ArtifactStore
 from lrsearch.db import Database
 from lrsearch.errors import DataUnavailable, LostLease, LrsearchError, Unavailable
@@ -40,6 +40,7 @@ class Runtime:
     Attributes:
         worker_id: as in the `workers` table.
         trainer: stays warm between packs.
+        send: hands the packs of a composite job's next stage to the broker.
     """
 
     db: Database
@@ -47,6 +48,7 @@ class Runtime:
     trainer: Trainer
     settings: Settings
     worker_id: str
+    send: Callable[[Sequence[str]], None] = queue.enqueue
 
     def run(self, pack_id: str) -> None:
         """Claim the pack and bring it to its end; a pack that somebody else has, or that is over, is left alone.
@@ -79,6 +81,18 @@ class Runtime:
         except Unavailable as error:
             outcome = f"given up until the lease runs out: {error}"
         log.info("pack ended", outcome=outcome, seconds=round(time.monotonic() - started, 3))
+        if claim.parent_id is not None:
+            self._advance(claim.parent_id)
+
+    def _advance(self, parent_id: str) -> None:
+        """Bring the composite job on that the pack was a part of; what fails here the reaper does."""
+        try:
+            if pack_ids := jobs.advance(self.db, parent_id):
+                log.info("next stage begun", parent_id=parent_id, pack_ids=pack_ids)
+                self.send(pack_ids)
+                jobs.mark_sent(self.db, pack_ids)
+        except LrsearchError as error:
+            log.warning("composite job not advanced", parent_id=parent_id, error=str(error))
 
 
 class Attempt:

@@ -23,7 +23,7 @@ EVENT: Final = {
     "type": "object",
     "required": ["event", "data", "id"],
     "properties": {
-        "event": {"enum": ["status", "progress", "trial"]},
+        "event": {"enum": ["status", "progress", "trial", "stage"]},
         "data": {"type": "string", "contentMediaType": "application/json"},
         "id": {"type": "string"},
     },
@@ -49,7 +49,10 @@ async def events(
     database: DatabaseDep,
     last_event_id: Annotated[int, Header(ge=0, lt=2**63, description="Replay what happened after this event.")] = 0,
 ) -> Response:
-    """State moves (`status`), `progress` and `trial` results, each with its id; the stream ends with the job."""
+    """State moves (`status`), `progress`, `trial` results and, of composite jobs, each `stage` as it begins.
+
+    Each has its id; the stream ends with the job.
+    """
     if await run_in_threadpool(_is_over, database, job_id, last_event_id):
         return Response(status_code=204)
     watch: Watch = request.app.state.watch

@@ -132,10 +132,11 @@ def find(
     label: Annotated[Text | None, Query(description="Only jobs with this label, `key:value`.")] = None,
     created_after: Annotated[Moment | None, Query(description="Only jobs created after this moment.")] = None,
     created_before: Annotated[Moment | None, Query(description="Only jobs created before this moment.")] = None,
+    parent_id: Annotated[Text | None, Query(description="The jobs that this composite job is made of.")] = None,
     page_token: Annotated[Text | None, Query(description="`next_page_token` of the page before.")] = None,
     limit: Annotated[int, Query(ge=1, le=500, description="Most jobs of a page.")] = 50,
 ) -> schemas.JobPage:
-    """Find jobs, newest first."""
+    """Find jobs, newest first; those that are parts of a composite job only with `parent_id`."""
     found, next_page_token = jobs.find(
         database,
         kind=kind,
@@ -143,6 +144,7 @@ def find(
         label=label,
         created_after=created_after,
         created_before=created_before,
+        parent_id=parent_id,
         page_token=page_token,
         limit=limit,
     )

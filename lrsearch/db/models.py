@@ -53,6 +53,7 @@ class Job(Base):
         _one_of("status", JobStatus),
         Index(None, "status", "seq"),
         Index(None, "kind", "seq"),
+        Index(None, "parent_id", "seq"),
         {"sqlite_autoincrement": True},
     )
 
@@ -69,6 +70,14 @@ class Job(Base):
     wall_seconds: Mapped[float]
     """Limit on the time since `started_at`."""
     rerun_of: Mapped[str | None] = mapped_column(String(32))
+    parent_id: Mapped[str | None] = mapped_column(String(32))
+    """The composite job this one is a part of; no foreign key, `jobs.delete` takes the children along."""
+    stage: Mapped[str | None] = mapped_column(String(64))
+    """Name of the parent's stage this job belongs to."""
+    stages_begun: Mapped[int | None]
+    """Of a composite job: how many stages were begun, counted up by compare-and-set; null for all others."""
+    updates_to_come: Mapped[float | None]
+    """Of a composite job: estimated updates of the stages that have no jobs yet."""
     cancel_requested_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(index=True)
     started_at: Mapped[datetime | None]

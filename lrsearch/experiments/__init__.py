@@ -7,15 +7,26 @@ from typing import Annotated, Final, get_args
 from pydantic import Field
 
 from lrsearch.experiments.base import Experiment
+from lrsearch.experiments.comparison import Comparison
 from lrsearch.experiments.hyperparameter_sweep import HyperparameterSweep
 from lrsearch.experiments.optimizer_comparison import OptimizerComparison
 from lrsearch.experiments.range_test import RangeTest
 from lrsearch.experiments.schedule_sweep import ScheduleSweep
 from lrsearch.experiments.search import Search
+from lrsearch.experiments.successive_halving import SuccessiveHalving
 from lrsearch.experiments.training import Training
+from lrsearch.experiments.tune import Tune
 
 AnyExperiment = Annotated[
-    RangeTest | Training | ScheduleSweep | OptimizerComparison | HyperparameterSweep | Search,
+    RangeTest
+    | Training
+    | ScheduleSweep
+    | OptimizerComparison
+    | HyperparameterSweep
+    | Comparison
+    | Search
+    | SuccessiveHalving
+    | Tune,
     Field(discriminator="kind"),
 ]
 """Every job document, told apart by `kind`."""
@@ -26,11 +37,14 @@ EXPERIMENTS: Final[tuple[type[Experiment], ...]] = get_args(get_args(AnyExperime
 __all__ = [
     "EXPERIMENTS",
     "AnyExperiment",
+    "Comparison",
     "Experiment",
     "HyperparameterSweep",
     "OptimizerComparison",
     "RangeTest",
     "ScheduleSweep",
     "Search",
+    "SuccessiveHalving",
     "Training",
+    "Tune",
 ]

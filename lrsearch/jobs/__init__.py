@@ -23,15 +23,18 @@ from lrsearch.jobs.care import mark_sent, reap, unused_artifacts
 from lrsearch.jobs.crew import disobedient, worker_seen, workers
 from lrsearch.jobs.reading import events, find, get, seconds_per_update, trial, trials
 from lrsearch.jobs.requests import cancel, delete, submit
-from lrsearch.jobs.views import Claim, EventView, JobView, Orders, Submitted, WorkerView
+from lrsearch.jobs.stages import advance
+from lrsearch.jobs.views import ChildView, Claim, EventView, JobView, Orders, Submitted, WorkerView
 
 __all__ = [
+    "ChildView",
     "Claim",
     "EventView",
     "JobView",
     "Orders",
     "Submitted",
     "WorkerView",
+    "advance",
     "cancel",
     "claim",
     "close_cancelled",

@@ -19,6 +19,7 @@ from lrsearch.jobs.closing import (
     exhausted,
     limit_error,
 )
+from lrsearch.jobs.stages import begin_parent
 from lrsearch.jobs.views import Claim, Orders
 from lrsearch.status import FINAL, JobStatus
 
@@ -41,6 +42,28 @@ def claim(
 
     A job whose wall-clock limit passed, or whose pack has no attempts left, fails here.
     """
+    taken = _claim(
+        db,
+        pack_id,
+        worker_id=worker_id,
+        lease_seconds=lease_seconds,
+        max_attempts=max_attempts,
+        experiments=experiments,
+    )
+    if taken is not None and taken.parent_id is not None:
+        begin_parent(db, taken.parent_id)
+    return taken
+
+
+def _claim(
+    db: Database,
+    pack_id: str,
+    *,
+    worker_id: str,
+    lease_seconds: float,
+    max_attempts: int,
+    experiments: Experiments | None,
+) -> Claim | None:
     with db.session() as session:
         pack = pack_rows.one(session, pack_id)
         if pack is None or pack.status != JobStatus.QUEUED:
@@ -86,14 +109,19 @@ def _take(session: Session, job: Job, pack: Pack, *, worker_id: str, lease_secon
         document=job.document,
         trials=open_trials,
         checkpoints=pack_rows.checkpoints(session, pack.pack_id),
+        parent_id=job.parent_id,
         **left,
     )
 
 
 def _wall_seconds_left(session: Session, job: Job) -> float:
-    if job.started_at is None:
-        return job.wall_seconds
-    return job.wall_seconds - (job_rows.now(session) - job.started_at).total_seconds()
+    """Of the job's limit and of its parent's, the sooner."""
+    parent = None if job.parent_id is None else job_rows.one(session, job.parent_id, with_result=False)
+    jobs = [job] if parent is None else [job, parent]
+    now = job_rows.now(session)
+    return min(
+        one.wall_seconds - (0.0 if one.started_at is None else (now - one.started_at).total_seconds()) for one in jobs
+    )
 
 
 def orders(db: Database, claim: Claim) -> Orders:

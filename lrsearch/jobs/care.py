@@ -8,8 +8,9 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
 from lrsearch.db import Database
-from lrsearch.db.repository import job_rows, pack_rows, worker_rows
+from lrsearch.db.repository import child_rows, job_rows, pack_rows, worker_rows
 from lrsearch.jobs.closing import Experiments, close_failed, close_if_done, end_attempt, error_value, limit_error
+from lrsearch.jobs.stages import advance
 from lrsearch.status import FINAL
 
 if TYPE_CHECKING:
@@ -30,8 +31,9 @@ def reap(
     """Put right what no worker will, each job in its own transaction; return the packs to send to the broker.
 
     Packs with an expired lease go back to the queue, or their job fails after `max_attempts` without progress; jobs
-    far beyond their wall-clock limit fail; jobs whose packs are all over are closed. Packs that were never sent, or
-    longer ago than `resend_seconds` (a few times that after several sends), are returned.
+    far beyond their wall-clock limit fail; jobs whose packs are all over are closed; composite jobs whose children are
+    over go on. Packs that were never sent, or longer ago than `resend_seconds` (a few times that after several sends),
+    are returned.
     """
     with db.session() as session:
         expired = pack_rows.expired(session)
@@ -47,6 +49,10 @@ def reap(
         _with_job(db, job_id, lambda session, job: close_failed(session, job, limit_error(job), experiments))
     for job_id in unclosed:
         _close_late(db, job_id, experiments)
+    with db.session() as session:
+        due = child_rows.due(session)
+    for job_id in due:
+        advance(db, job_id, experiments=experiments)
     with db.session() as session:
         return pack_rows.unsent(session, resend_seconds)
 

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter
 
-from lrsearch.db.repository import job_rows, pack_rows, trial_rows
+from lrsearch.db.repository import child_rows, job_rows, pack_rows, trial_rows
 from lrsearch.experiments import AnyExperiment
 from lrsearch.experiments.base import Experiment
+from lrsearch.experiments.composite import Child, Composite
 from lrsearch.status import FINAL, JobStatus
 
 if TYPE_CHECKING:
@@ -51,7 +52,12 @@ def error_value(error_type: str, message: str, traceback: str | None, pack: Pack
 
 
 def close_if_done(session: Session, job: Job, experiments: Experiments | None) -> bool:
-    """Close a job none of whose packs is open; True if it did."""
+    """Close a job none of whose packs is open; True if it did. A composite job is closed here only when cancelled."""
+    if job.stages_begun is not None:
+        is_over = job.cancel_requested_at is not None and not child_rows.unfinished(session, job.job_id)
+        if is_over:
+            close_cancelled(session, job, experiments)
+        return is_over
     statuses = pack_rows.statuses(session, job.job_id)
     if any(status not in FINAL for status in statuses):
         return False
@@ -59,36 +65,71 @@ def close_if_done(session: Session, job: Job, experiments: Experiments | None) -
         if job.status == JobStatus.QUEUED:
             job = job_rows.move(session, job, JobStatus.RUNNING)
         records = trial_rows.records(session, job.job_id)
-        _close(session, job, JobStatus.SUCCEEDED, experiment_of(job.document, experiments).conclude(records))
+        close_succeeded(session, job, experiment_of(job.document, experiments).conclude(records))
     else:
         close_cancelled(session, job, experiments)
     return True
 
 
+def close_succeeded(session: Session, job: Job, result: dict[str, Any] | None) -> None:
+    """End a running job with its result."""
+    _close(session, job, JobStatus.SUCCEEDED, result, None)
+
+
 def close_cancelled(session: Session, job: Job, experiments: Experiments | None) -> None:
     """End a job as cancelled, with the result of what was recorded."""
-    _close(session, job, JobStatus.CANCELLED, _partial_result(session, job, experiments))
+    _close(session, job, JobStatus.CANCELLED, _partial_result(session, job, experiments), experiments)
 
 
 def close_failed(session: Session, job: Job, error: dict[str, Any], experiments: Experiments | None) -> None:
     """End a job as failed, with every attempt's error and the result of what was recorded."""
-    error = {**error, "attempts": pack_rows.errors(session, job.job_id)}
-    _close(session, job, JobStatus.FAILED, _partial_result(session, job, experiments), error=error)
+    error = {**error, "attempts": error.get("attempts") or pack_rows.errors(session, job.job_id)}
+    _close(session, job, JobStatus.FAILED, _partial_result(session, job, experiments), experiments, error=error)
 
 
-def _close(session: Session, job: Job, new: JobStatus, result: dict[str, Any] | None, **columns: Any) -> None:
+def _close(
+    session: Session,
+    job: Job,
+    new: JobStatus,
+    result: dict[str, Any] | None,
+    experiments: Experiments | None,
+    **columns: Any,
+) -> None:
+    if job.stages_begun is not None:
+        _end_children(session, job, experiments)
+        columns["updates_to_come"] = 0.0
     pack_rows.end_all(session, job.job_id)
     pack_rows.drop_checkpoints(session, pack_rows.ids(session, job.job_id))
     job_rows.move(session, job, new, result=result, finished_at=job_rows.now(session), **columns)
 
 
+def _end_children(session: Session, job: Job, experiments: Experiments | None) -> None:
+    """Cancel what a composite job that ends leaves open; its workers lose their tokens."""
+    for child_id in child_rows.unfinished(session, job.job_id):
+        child = job_rows.lock(session, child_id)
+        if child is not None and child.status not in FINAL:
+            close_cancelled(session, child, experiments)
+
+
+def child_of(job: Job) -> Child:
+    """A child job, as a composite experiment reads it."""
+    seconds = None
+    if job.started_at is not None and job.finished_at is not None:
+        seconds = (job.finished_at - job.started_at).total_seconds()
+    return Child(job.job_id, job.stage or "", job.document, JobStatus(job.status), job.result, seconds)
+
+
 def _partial_result(session: Session, job: Job, experiments: Experiments | None) -> dict[str, Any] | None:
-    """What the recorded trials tell; None when there are none, or too few for the experiment to say anything."""
+    """What the recorded trials, or the children, tell; None when there are none, or too few to say anything."""
     records = trial_rows.records(session, job.job_id)
-    if not records:
+    children = child_rows.of(session, job.job_id) if job.stages_begun is not None else []
+    if not records and not children:
         return None
     try:
-        return experiment_of(job.document, experiments).conclude(records)
+        experiment = experiment_of(job.document, experiments)
+        if isinstance(experiment, Composite):
+            return experiment.conclude_children([child_of(child) for child in children])
+        return experiment.conclude(records)
     except Exception:
         # The job ends for a reason that must not be hidden by a conclusion that needs all its trials.
         logger.warning("Job %s: no partial result.\n%s", job.job_id, tracebacks.format_exc())

@@ -10,10 +10,10 @@ from datetime import datetime
 from typing import Any, Final
 
 from lrsearch.db import Database
-from lrsearch.db.repository import job_rows, pack_rows, trial_rows
+from lrsearch.db.repository import job_rows, trial_rows
 from lrsearch.errors import InvalidDocument, NotFound, Problem
 from lrsearch.experiments.base import TrialRecord
-from lrsearch.jobs.views import EventView, JobView, job_views
+from lrsearch.jobs.views import EventView, JobView, job_views, progress_of
 
 _ALIKE: Final = ("model", "data", "batch_size", "engine")
 _LOOKED_AT: Final = 200
@@ -46,7 +46,7 @@ def seconds_per_update(db: Database, document: Mapping[str, Any]) -> float | Non
     with db.session() as session:
         rows = job_rows.succeeded(session, document["kind"], limit=_LOOKED_AT)
         alike = [row for row in rows if all(row.document.get(name) == document.get(name) for name in _ALIKE)]
-        done = pack_rows.totals(session, [row.job_id for row in alike])
+        done = progress_of(session, alike)
     costs = [
         (row.finished_at - row.started_at).total_seconds() / done[row.job_id][1]
         for row in alike[:_MEDIAN_OF]
@@ -68,6 +68,7 @@ def find(
     label: str | None = None,
     created_after: datetime | None = None,
     created_before: datetime | None = None,
+    parent_id: str | None = None,
     page_token: str | None = None,
     limit: int = 50,
 ) -> tuple[list[JobView], str | None]:
@@ -82,13 +83,14 @@ def find(
         label: only jobs with this label, `"key:value"`.
         created_after: start of the range of creation times, included; UTC unless it says.
         created_before: its end, not included.
+        parent_id: the children of this job; left out, only jobs that are no children.
         page_token: what the page before returned.
         limit: jobs a page, 1 to 1000.
 
     Raises:
         InvalidDocument: the label, the page token or the limit is none.
     """
-    problems = [*_text_problems(kind=kind, status=status, label=label), *_limit_problems(limit)]
+    problems = [*_text_problems(kind=kind, status=status, label=label, parent_id=parent_id), *_limit_problems(limit)]
     if problems:
         raise InvalidDocument(problems)
     before_seq = None if page_token is None else _read_token(page_token)
@@ -101,6 +103,7 @@ def find(
             label=key_value,
             created_after=created_after,
             created_before=created_before,
+            parent_id=parent_id,
             before_seq=before_seq,
             limit=limit + 1,
         )

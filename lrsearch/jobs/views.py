@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import bisect
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from lrsearch.db.repository import job_rows, pack_rows, worker_rows
-from lrsearch.status import JobStatus
+from lrsearch.db.repository import child_rows, job_rows, pack_rows, worker_rows
+from lrsearch.status import FINAL, JobStatus
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -21,16 +21,28 @@ ALIVE_SECONDS: Final = 30.0
 
 
 @dataclass(frozen=True, slots=True)
+class ChildView:
+    """A child of a composite job, in a line."""
+
+    job_id: str
+    kind: str
+    stage: str
+    status: JobStatus
+
+
+@dataclass(frozen=True, slots=True)
 class JobView:
     """Everything GET /v1/jobs/{id} shows.
 
     Attributes:
-        progress_done, progress_total: updates.
+        progress_done, progress_total: updates; of a composite job those of its children and of the stages to come.
         attempt: highest attempt of its packs, 0 before the first claim.
-        waiting_because: one phrase for a queued job, None for others.
+        waiting_because: one phrase for a queued job, and for a composite one that runs: which stage it waits for.
         error: `{"type", "message", "traceback", "attempts": [...]}` of a failed job.
         result: only when it was asked for.
         version: grows with every change; for the ETag (`waiting_because` is computed and does not count it up).
+        parent_id, stage: the composite job it is a part of, and the name of its stage there.
+        children: of a composite job, in the order in which they were made.
     """
 
     job_id: str
@@ -52,6 +64,9 @@ class JobView:
     version: int
     cancel_requested: bool
     rerun_of: str | None
+    parent_id: str | None
+    stage: str | None
+    children: list[ChildView]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +80,7 @@ class Claim:
         checkpoints: trial number -> artifact hash an earlier attempt left.
         wall_seconds_left: of the job's limit, from its first claim.
         max_attempts: attempts in a row without progress after which the job fails.
+        parent_id: the composite job it is a part of, to be advanced when the pack is over.
     """
 
     pack_id: str
@@ -76,6 +92,7 @@ class Claim:
     checkpoints: dict[int, str]
     wall_seconds_left: float
     max_attempts: int = 3
+    parent_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +117,7 @@ class EventView:
 
     Attributes:
         event_id: grows within a job; Last-Event-ID.
-        kind: `status`, `progress` or `trial`.
+        kind: `status`, `progress`, `trial` or `stage`.
     """
 
     event_id: int
@@ -127,12 +144,14 @@ class WorkerView:
 def job_views(session: Session, jobs: Sequence[Job], *, with_result: bool = False) -> list[JobView]:
     """Read models of rows, in their order."""
     ids = [job.job_id for job in jobs]
-    totals, labels = pack_rows.totals(session, ids), job_rows.labels(session, ids)
-    have_result = job_rows.with_result(session, ids)
+    labels, have_result = job_rows.labels(session, ids), job_rows.with_result(session, ids)
+    children = child_rows.of_many(session, [job.job_id for job in jobs if job.stages_begun is not None])
+    totals = progress_of(session, jobs)
     reasons = _waiting_reasons(session, [job for job in jobs if job.status == JobStatus.QUEUED])
+    reasons |= _stages_waited_for([job for job in jobs if job.status not in FINAL], children)
     views: list[JobView] = []
     for job in jobs:
-        attempt, done, total = totals.get(job.job_id, (0, 0.0, 0.0))
+        attempt, done, total, changed_at = totals[job.job_id]
         views.append(
             JobView(
                 job_id=job.job_id,
@@ -145,7 +164,7 @@ def job_views(session: Session, jobs: Sequence[Job], *, with_result: bool = Fals
                 created_at=job.created_at,
                 started_at=job.started_at,
                 finished_at=job.finished_at,
-                updated_at=job.updated_at,
+                updated_at=max(job.updated_at, changed_at),
                 error=job.error,
                 document=job.document,
                 labels=labels[job.job_id],
@@ -154,9 +173,41 @@ def job_views(session: Session, jobs: Sequence[Job], *, with_result: bool = Fals
                 version=job.version,
                 cancel_requested=job.cancel_requested_at is not None,
                 rerun_of=job.rerun_of,
+                parent_id=job.parent_id,
+                stage=job.stage,
+                children=[_child(one) for one in children.get(job.job_id, [])],
             )
         )
     return views
+
+
+def _child(job: Job) -> ChildView:
+    return ChildView(job.job_id, job.kind, job.stage or "", JobStatus(job.status))
+
+
+def progress_of(session: Session, jobs: Sequence[Job]) -> dict[str, child_rows.Totals]:
+    """Highest attempt, updates done, updates in all, and last change of each job; of a composite one with its children."""
+    own = pack_rows.totals(session, [job.job_id for job in jobs])
+    of_children = child_rows.totals(session, [job.job_id for job in jobs if job.stages_begun is not None])
+    found: dict[str, child_rows.Totals] = {}
+    for job in jobs:
+        attempt, done, total = own.get(job.job_id, (0, 0.0, 0.0))
+        changed_at = job.updated_at
+        if job.job_id in of_children:
+            attempt, done, total, changed_at = of_children[job.job_id]
+        found[job.job_id] = (attempt, done, total + (job.updates_to_come or 0.0), changed_at)
+    return found
+
+
+def _stages_waited_for(jobs: Sequence[Job], children: Mapping[str, Sequence[Job]]) -> dict[str, str]:
+    """Job id -> the stage that a composite job waits for."""
+    found: dict[str, str] = {}
+    for job in jobs:
+        stage = [child for child in children.get(job.job_id, ()) if child.stage == children[job.job_id][-1].stage]
+        if stage:
+            ended = sum(child.status in FINAL for child in stage)
+            found[job.job_id] = f"stage {stage[0].stage}: {ended} of {len(stage)} jobs ended"
+    return found
 
 
 def _waiting_reasons(session: Session, queued: Sequence[Job]) -> dict[str, str]:

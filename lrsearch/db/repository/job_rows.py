@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import delete, exists, insert, select, text, update
+from sqlalchemy import delete, exists, insert, or_, select, text, update
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm import Session, defer
 
@@ -114,11 +114,13 @@ def page(
     label: tuple[str, str] | None,
     created_after: datetime | None,
     created_before: datetime | None,
+    parent_id: str | None,
     before_seq: int | None,
     limit: int,
 ) -> Sequence[Job]:
-    """Jobs, newest first, that arrived before `before_seq`."""
+    """Jobs, newest first, that arrived before `before_seq`: the children of `parent_id`, or else those without a parent."""
     statement = select(Job).options(defer(Job.result)).order_by(Job.seq.desc()).limit(limit)
+    statement = statement.where(Job.parent_id.is_(None) if parent_id is None else Job.parent_id == parent_id)
     if kind is not None:
         statement = statement.where(Job.kind == kind)
     if status is not None:
@@ -159,8 +161,9 @@ def with_result(session: Session, job_ids: Sequence[str]) -> set[str]:
 
 
 def queue(session: Session) -> list[int]:
-    """Arrival numbers of the jobs that wait, the next one first."""
-    return list(session.execute(select(Job.seq).where(Job.status == JobStatus.QUEUED).order_by(Job.seq)).scalars())
+    """Arrival numbers of the jobs that wait for a worker, the next one first; composite jobs wait for their children."""
+    statement = select(Job.seq).where(Job.status == JobStatus.QUEUED, Job.stages_begun.is_(None))
+    return list(session.execute(statement.order_by(Job.seq)).scalars())
 
 
 def overdue(session: Session, grace_seconds: float) -> list[str]:
@@ -172,8 +175,9 @@ def overdue(session: Session, grace_seconds: float) -> list[str]:
 
 
 def remove(session: Session, job_id: str) -> None:
-    """Delete a job; its packs, trials, events, labels and keys go with it."""
-    session.execute(delete(Job).where(Job.job_id == job_id), execution_options={"synchronize_session": False})
+    """Delete a job and its children; their packs, trials, events, labels and keys go with them."""
+    chosen = or_(Job.job_id == job_id, Job.parent_id == job_id)
+    session.execute(delete(Job).where(chosen), execution_options={"synchronize_session": False})
 
 
 def add_event(session: Session, job_id: str, kind: str, data: Mapping[str, Any]) -> None:

@@ -151,9 +151,10 @@ def mark_sent(session: Session, pack_ids: Sequence[str]) -> None:
 
 
 def jobs_without_open_packs(session: Session) -> list[str]:
-    """Unfinished jobs all of whose packs are over."""
+    """Unfinished jobs all of whose packs are over; composite jobs have none and are not among them."""
     is_open = exists().where(Pack.job_id == Job.job_id, Pack.status.not_in(FINAL))
-    return list(session.execute(select(Job.job_id).where(Job.status.not_in(FINAL), ~is_open)).scalars())
+    statement = select(Job.job_id).where(Job.status.not_in(FINAL), Job.stages_begun.is_(None), ~is_open)
+    return list(session.execute(statement).scalars())
 
 
 def checkpoints(session: Session, pack_id: str) -> dict[int, str]:

@@ -1,0 +1,90 @@
+"""Figures of a tuning, drawn from the stored result alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import accumulate
+from typing import Any
+
+from lrsearch.experiments.base import Line, PlotSpec
+from lrsearch.experiments.race_plots import is_wide, number
+from lrsearch.experiments.sweep_plots import plots_of, words
+
+Row = Mapping[str, Any]
+
+
+def plots_of_tune(result: Mapping[str, Any], subject: str) -> list[PlotSpec]:
+    """The funnel, what the confirmation shows, and the cost."""
+    funnel = [_funnel(result, subject)] if any(_measured(step) for step in result["funnel"]) else []
+    return [*funnel, *plots_of(result, subject), _cost(result, subject)]
+
+
+def _measured(step: Row) -> list[float]:
+    return [float(row["metric"]) for row in step["candidates"] if row["metric"] is not None]
+
+
+def _funnel(result: Mapping[str, Any], subject: str) -> PlotSpec:
+    steps: Sequence[Row] = result["funnel"]
+    lines = [
+        Line(
+            "one candidate",
+            [place + _aside(index) for index in range(len(step["candidates"]))],
+            [number(row["metric"]) for row in step["candidates"]],
+            "points",
+            is_in_legend=place == 1,
+        )
+        for place, step in enumerate(steps, 1)
+    ]
+    sign = 1 if result["direction"] == "minimize" else -1
+    best = [
+        (at, sign * min(sign * one for one in found)) for at, step in enumerate(steps, 1) if (found := _measured(step))
+    ]
+    lines.append(Line("best of each step", [float(at) for at, _ in best], [value for _, value in best], "muted"))
+    metrics = list(dict.fromkeys(str(step["metric"]) for step in steps))
+    is_log = is_wide(lines)
+    told = [f"{place} {step['step']}: {len(step['candidates'])}" for place, step in enumerate(steps, 1)]
+    return PlotSpec(
+        name="funnel",
+        title=f"Every candidate, step by step; pruned and diverged ones are not drawn. {subject}",
+        x_label="step, and how many were tried in it\n" + _broken(told),
+        y_label=" or ".join(words(metric) for metric in metrics) + (" (log scale)" if is_log else ""),
+        y_log=is_log,
+        lines=lines,
+    )
+
+
+def _broken(told: Sequence[str], each: int = 3) -> str:
+    """Several to a line."""
+    return "\n".join("; ".join(told[start : start + each]) for start in range(0, len(told), each))
+
+
+def _aside(index: int) -> float:
+    """A little to the side, so that candidates of one value do not hide each other."""
+    return 0.02 * ((index * 7) % 11 - 5)
+
+
+def _cost(result: Mapping[str, Any], subject: str) -> PlotSpec:
+    cost, stages = result["cost"], result["stages"]
+    updates = [float(one) for one in accumulate(stage["updates"] for stage in stages)]
+    ends = [1.0, max(2.0, float(len(stages)))]
+    grid = cost["grid"]
+    seeds = f"{grid['seeds']} seeds as in the confirmation"
+    lines = [
+        Line(f"this job{_in_seconds(cost['seconds'])}", [float(at) for at in range(1, len(stages) + 1)], updates),
+        Line(
+            f"the grid, one seed{_in_seconds(grid['estimated_seconds_one_seed'])}", ends, [grid["updates_one_seed"]] * 2
+        ),
+        Line(f"the grid, {seeds}{_in_seconds(grid['estimated_seconds'])}", ends, [grid["updates"]] * 2),
+    ]
+    return PlotSpec(
+        name="cost",
+        title=f"Updates of this job up to the end of each stage, and of the grid it replaces. {subject}",
+        x_label="stage: " + ", ".join(f"{at} {stage['stage']}" for at, stage in enumerate(stages, 1)),
+        y_label="updates (log scale)",
+        y_log=True,
+        lines=lines,
+    )
+
+
+def _in_seconds(seconds: float | None) -> str:
+    return "" if seconds is None else f": {seconds:.3g} s of training"
