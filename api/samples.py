@@ -170,6 +170,8 @@ CATALOG: Final[dict[str, Any]] = {
     ],
     "schedules": [],
     "controllers": [],
+    "samplers": [],
+    "pruners": [],
     "optimizers": [],
     "models": [],
     "datasets": [],

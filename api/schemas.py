@@ -345,6 +345,8 @@ class Catalog(Read):
     rules: list[CatalogEntry]
     schedules: list[CatalogEntry]
     controllers: list[CatalogEntry]
+    samplers: list[CatalogEntry]
+    pruners: list[CatalogEntry]
     optimizers: list[CatalogEntry]
     models: list[CatalogEntry]
     datasets: list[CatalogEntry]

@@ -15,6 +15,7 @@ from api import openapi, samples, schemas
 from api.deps import NO_UNKNOWN_PARAMETERS
 from lrsearch import controllers, schedules, suggestions
 from lrsearch.experiments import EXPERIMENTS
+from lrsearch.experiments.search import PRUNERS, SAMPLERS
 from lrsearch.spec import Spec
 from lrsearch.training import catalog as tables
 from lrsearch.training.optimizer_specs import SPECS
@@ -28,7 +29,7 @@ router = APIRouter(prefix="/v1/catalog", tags=["service"], dependencies=NO_UNKNO
     responses={200: openapi.answer("The catalog.", samples.CATALOG)} | openapi.problems(422),
 )
 def catalog() -> schemas.Catalog:
-    """Every job kind, rule, schedule, controller, optimizer, model and data set, with schema, defaults and source."""
+    """Every job kind, rule, schedule, controller, sampler, pruner, optimizer, model and data set, with schema and source."""
     return entries()
 
 
@@ -41,6 +42,8 @@ def entries() -> schemas.Catalog:
         rules=[_of_class(name, rule) for name, rule in suggestions.RULES.items()],
         schedules=_of_specs(schedules.SCHEDULES),
         controllers=_of_specs(controllers.CONTROLLERS),
+        samplers=_of_specs(SAMPLERS),
+        pruners=_of_specs(PRUNERS),
         optimizers=[_of_optimizer(row) for row in tables.optimizers().values()],
         models=[_of_model(row) for row in tables.models().values()],
         datasets=[_of_dataset(row) for row in tables.datasets().values()],

@@ -247,7 +247,7 @@ class Search(TrainingFields):
         return Estimate(updates, self.trials, None)
 
     def packs(self, workers: int) -> list[list[int]]:
-        """Settings shared out evenly; with a prior one pack, which gives some away when the rate is bounded."""
+        """Settings shared out evenly; with a prior one pack, since its settings need what its range tests find."""
         if self.prior is not None:
             return [list(range(self.trials))]
         groups = [[slot] for slot in range(self.settings)]

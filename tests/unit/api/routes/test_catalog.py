@@ -13,6 +13,7 @@ from fastapi.testclient import TestClient
 from api.routes import catalog as route
 from lrsearch import controllers, schedules, suggestions
 from lrsearch.experiments import EXPERIMENTS
+from lrsearch.experiments.search import PRUNERS, SAMPLERS
 from lrsearch.training import catalog as tables
 from lrsearch.training import plugins
 
@@ -28,6 +29,8 @@ def test_every_member_of_every_registry_is_listed(catalog: dict[str, Any]) -> No
     assert set(suggestions.RULES) == names["rules"]
     assert {schedule.model_fields["kind"].default for schedule in schedules.SCHEDULES} == names["schedules"]
     assert {controller.model_fields["kind"].default for controller in controllers.CONTROLLERS} == names["controllers"]
+    assert {sampler.model_fields["kind"].default for sampler in SAMPLERS} == names["samplers"]
+    assert {pruner.model_fields["kind"].default for pruner in PRUNERS} == names["pruners"]
     assert set(tables.optimizers()) == names["optimizers"]
     assert set(tables.models()) == names["models"]
     assert set(tables.datasets()) == names["datasets"]
