@@ -93,8 +93,8 @@ def test_a_pack_that_waits_long_is_sent_again_less_often(db: Database) -> None:
     pack_ids = submit(db).pack_ids
     for _ in range(10):
         jobs.mark_sent(db, pack_ids)
-    threading.Event().wait(0.03)
-    assert [] == reap(db, resend_seconds=0.02)
+    threading.Event().wait(0.35)
+    assert [] == reap(db, resend_seconds=0.3)
     assert pack_ids == reap(db, resend_seconds=0.005)
 
 

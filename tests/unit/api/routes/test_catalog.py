@@ -49,7 +49,7 @@ def test_every_schema_is_a_json_schema(catalog: dict[str, Any]) -> None:
 
 def test_defaults_stand_under_the_names_that_documents_use(catalog: dict[str, Any]) -> None:
     (range_test,) = (kind for kind in catalog["job_kinds"] if kind["name"] == "range_test")
-    assert (1, 1e-7, 100) == tuple(range_test["defaults"][name] for name in ("schema", "start_lr", "steps"))
+    assert (1, "exponential", 100) == tuple(range_test["defaults"][name] for name in ("schema", "ramp", "steps"))
 
 
 def test_a_model_names_the_data_it_takes(catalog: dict[str, Any]) -> None:
