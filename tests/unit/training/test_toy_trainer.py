@@ -42,9 +42,9 @@ def test_the_loss_is_noisy():
 
 def test_a_thousand_updates_take_milliseconds():
     train(np.full(10, 0.1))
-    began = time.perf_counter()
+    began = time.process_time()
     train(np.full(1_000, 0.1))
-    assert time.perf_counter() - began < 1.0
+    assert time.process_time() - began < 1.0
 
 
 def test_an_update_takes_as_long_as_it_is_told_to():

@@ -11,6 +11,7 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
+from api.watch import POLL_SECONDS
 from lrsearch import jobs
 from lrsearch.db import Database
 from tests.unit.api import service
@@ -70,17 +71,18 @@ def test_many_watchers_see_a_job_run_and_end_through_one_poller(
     watchers = [
         threading.Thread(target=lambda: texts.append(client.get(f"/v1/jobs/{job_id}/events").text)) for _ in range(8)
     ]
+    began = time.monotonic()
     for watcher in watchers:
         watcher.start()
     time.sleep(0.3)
     service.succeed(database, job_id)
     for watcher in watchers:
-        watcher.join(timeout=10)
+        watcher.join(timeout=60)
     assert 8 == len(texts)
     assert 1 == len(set(texts))
     assert "succeeded" == events_of(texts[0])[-1]["data"]["status"]
     assert {1} == set(polls)
-    assert len(polls) < 8
+    assert len(polls) <= 2 + (time.monotonic() - began) / POLL_SECONDS  # of eight pollers there would be more
 
 
 def test_the_stream_of_a_deleted_job_ends(client: TestClient, database: Database) -> None:
@@ -91,5 +93,5 @@ def test_the_stream_of_a_deleted_job_ends(client: TestClient, database: Database
     time.sleep(0.2)
     jobs.cancel(database, job_id)
     jobs.delete(database, job_id)
-    watcher.join(timeout=10)
+    watcher.join(timeout=60)
     assert 1 == len(texts)
