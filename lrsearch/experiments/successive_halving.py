@@ -67,9 +67,12 @@ class SuccessiveHalving(TrainingFields):
         return self._members[0]
 
     def base_document(self) -> dict[str, Any]:
-        """The document of a training with all the fields that this job shares with one; controllers do not race."""
-        shared = {name for name in Training.model_fields if name not in {"kind", "controllers"}}
-        return self.model_dump(mode="json", by_alias=True, include=shared)
+        """The document of a training with the fields that this job shares with one; controllers do not race.
+
+        The metric is left to `problems`: a training needs a whole epoch for it, a run of a race is judged at its end.
+        """
+        shared = {name for name in Training.model_fields if name not in {"kind", "controllers", "metric", "direction"}}
+        return self.model_dump(mode="json", by_alias=True, include=shared) | {"metric": "test_loss"}
 
     @property
     def judged_by(self) -> str:
@@ -84,6 +87,9 @@ class SuccessiveHalving(TrainingFields):
         if self._members[1]:
             return self._members[1]
         found: list[Problem] = []
+        if self.metric not in (names := self.produced()):
+            message = f"A run of this document does not measure {self.metric!r}."
+            found.append(Problem("/metric", "not_measured", self.metric, message, f"Use one of {', '.join(names)}."))
         if self.survivors > len(self.contenders):
             message = f"survivors is {self.survivors} and there are {len(self.contenders)} contenders."
             action = f"Use at most {len(self.contenders)}."

@@ -130,6 +130,12 @@ class Tune(TrainingFields, Composite):
             message = f"A run makes {self.updates()} updates, and the first rung of the race a ninth of them."
             action = f"Train for at least {REDUCTION**RUNGS} updates."
             found.append(Problem(f"/{name}", "too_short_to_race", getattr(self, name), message, action))
+        if self.steps is not None and self.steps < self.steps_per_epoch():
+            message = (
+                f"steps is {self.steps}, less than an epoch ({self.steps_per_epoch()}): the search is never judged."
+            )
+            action = f"Use at least {self.steps_per_epoch()} steps."
+            found.append(Problem("/steps", "less_than_an_epoch", self.steps, message, action))
         limit = min(self.limits.trials or MOST_TRIALS, MOST_TRIALS)
         if self.estimate().trials > limit:
             pointer = "/limits/trials" if limit == self.limits.trials else "/seeds"

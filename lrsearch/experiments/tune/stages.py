@@ -112,7 +112,9 @@ def _searched(tune: Tune, children: Sequence[Child]) -> list[tuple[Row, dict[str
 def _searches(tune: Tune, children: Sequence[Child]) -> list[dict[str, Any]]:
     document = tune.trained("search")
     objective = {"metric": tune.judged_by, "at": "end", "direction": document.pop("direction")}
-    fields = {"kind": "search", "objective": objective, "budget": {"trials": tune.size[2]}}
+    fields: dict[str, Any] = {"kind": "search", "objective": objective, "budget": {"trials": tune.size[2]}}
+    if tune.updates() < 2 * tune.steps_per_epoch():
+        fields["pruner"] = {"kind": "none"}  # there is no epoch before the last to judge by
     found: list[dict[str, Any]] = []
     for row, space in _searched(tune, children):
         optimizer = {key: value for key, value in made_of(row)["optimizer"].items() if key != "learning_rate"}

@@ -155,6 +155,7 @@ def test_a_budget_of_updates_makes_the_stages_smaller_until_they_fit() -> None:
         ({"budget": {"updates": 100}}, "/budget/updates", "budget_too_small"),
         ({"metric": "val_acuracy"}, "/metric", "not_measured"),
         ({"epochs": None, "steps": 8, "metric": "test_loss"}, "/steps", "too_short_to_race"),
+        ({"epochs": None, "steps": 8, "metric": "test_loss"}, "/steps", "less_than_an_epoch"),
         ({"limits": {"trials": 10}}, "/limits/trials", "too_many_trials"),
         ({"limits": {"epochs": 10}}, "/limits/epochs", "too_many_epochs"),
     ],
@@ -258,6 +259,8 @@ def test_a_race_with_a_test_metric_is_judged_by_held_out_data() -> None:
     [
         ({"survivors": 6}, "/survivors", "at_most_contenders"),
         ({"rungs": 6}, "/rungs", "leaves_no_updates"),
+        ({"metric": "val_acuracy"}, "/metric", "not_measured"),
+        ({"metric": "val_loss", "validation": None}, "/metric", "not_measured"),
         ({"contenders": []}, "/contenders", "too_short"),
         ({"contenders": [{"optimizer": {"kind": "sgd"}}] * 2}, "/contenders/1/name", "repeated_name"),
         ({"limits": {"trials": 5}}, "/contenders", "too_many_trials"),
@@ -265,6 +268,15 @@ def test_a_race_with_a_test_metric_is_judged_by_held_out_data() -> None:
 )
 def test_a_race_that_cannot_be_run_is_refused(changes: dict[str, Any], pointer: str, rule: str) -> None:
     assert (pointer, rule) in problems(RACE | changes)
+
+
+def test_a_race_shorter_than_an_epoch_is_judged_by_its_last_batches() -> None:
+    result, records = run(
+        race(epochs=None, steps=9, validation=None, metric="test_loss", contenders=RACE["contenders"][:3])
+    )
+    assert "loss" == result["metric"]
+    assert all(np.isfinite(record.metrics["loss"]) for record in records)
+    assert 2 == len(result["survivors"])
 
 
 def test_squeezed_rates_go_from_end_to_end() -> None:
