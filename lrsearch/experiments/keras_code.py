@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from lrsearch.experiments.training_document import TrainingSpec
+from lrsearch.experiments.training_fields import UpdateFields, momenta_of
 from lrsearch.suggestions.base import Suggestion
 from lrsearch.training import catalog
 from lrsearch.training.plan import OptimizerSpec
@@ -29,7 +30,7 @@ def range_test_code(optimizer: OptimizerSpec, suggestion: Suggestion) -> str | N
 def training_code(training: TrainingSpec) -> str:
     """Keras code that trains as a document says: the optimizer with its rate or schedule, and the length of the fit."""
     length = f"batch_size={training.batch_size}, epochs={-(-training.updates() // training.steps_per_epoch())}"
-    fit = f"# model.compile(optimizer=optimizer, ...); model.fit(x, y, {length})"
+    fit = "\n".join([f"# model.compile(optimizer=optimizer, ...); model.fit(x, y, {length})", *_left_out(training)])
     if training.schedule is None:
         assert training.learning_rate is not None
         return "\n".join(
@@ -48,3 +49,12 @@ def training_code(training: TrainingSpec) -> str:
         fit,
     ]
     return "\n".join([*lines, ""])
+
+
+def _left_out(training: TrainingSpec) -> list[str]:
+    """What the measured runs had and the code has not, so that nobody takes it for the whole of them."""
+    plain = {name: TrainingSpec.model_fields[name].default for name in UpdateFields.model_fields}
+    names = [name for name, default in plain.items() if getattr(training, name) != default]
+    names += ["controllers"] if training.controllers else []
+    names += ["the momentum of one_cycle (lrsearch.callbacks.OneCycle)"] if momenta_of(training)[0] is not None else []
+    return [f"# Not in this code, and part of what was measured: {', '.join(names)}."] if names else []

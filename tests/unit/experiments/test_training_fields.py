@@ -8,6 +8,7 @@ from pydantic import TypeAdapter
 
 from lrsearch.errors import InvalidDocument
 from lrsearch.experiments import AnyExperiment
+from lrsearch.experiments.keras_code import training_code
 from lrsearch.spec import validate
 
 DOCUMENT: dict[str, Any] = {
@@ -135,3 +136,14 @@ def test_every_kind_that_trains_takes_the_fields(kind: str) -> None:
     assert [] == experiment.problems()
     plan = experiment.settings[0].training.plan(0)
     assert {"accumulation_steps", "class_weight", "groups", "precision"} == set(plan.variant())
+
+
+def test_the_code_names_what_it_leaves_out() -> None:
+    assert "Not in this code" not in training_code(training())
+    one_cycle = {"optimizer": {"kind": "sgd", "momentum": 0.9}, "schedule": {"kind": "one_cycle", "max_lr": 0.1}}
+    code = training_code(training(accumulation_steps=2, class_weight="balanced", **one_cycle))
+    *_, last = code.splitlines()
+    assert (
+        "# Not in this code, and part of what was measured: accumulation_steps, class_weight, "
+        "the momentum of one_cycle (lrsearch.callbacks.OneCycle)."
+    ) == last
