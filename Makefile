@@ -8,10 +8,10 @@ JOB ?= examples/range_test_digits.json
 SIDE_BY_SIDE := -n 2 --dist loadfile
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
-.PHONY: help setup demo up check fast test test-long bench regret reproduce lock
+.PHONY: help setup demo up check fast test test-long bench bench-peers bench-quick regret reproduce lock
 
 help: ## Show what can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(VENV)/.ready ## Make .venv and install the locked dependencies
 
@@ -48,8 +48,21 @@ test: check ## Everything: check, then all tests but the long ones
 test-long: setup ## Full products, fuzz, chaos
 	@$(BIN)/pytest -m long tests
 
-bench: setup ## Performance as ratios, written to docs/benchmarks.md
+bench: setup ## Performance as ratios, written to docs/benchmarks.md (python -m benchmarks NAME for one section)
 	@$(BIN)/python -m benchmarks
+
+bench-quick: setup ## A little of every benchmark, to see whether it runs; writes nothing
+	@$(BIN)/python -m benchmarks --quick
+
+bench-peers: setup .venv-peers/.ready ## pytorch-lr-finder and fastai on the same work, in a virtual environment of their own
+	@$(BIN)/python -m benchmarks peers
+
+# pip, not uv: it also looks where PIP_FIND_LINKS points, so that a machine may offer PyTorch's small build for CPUs
+.venv-peers/.ready: requirements/peers.txt
+	@test -x .venv-peers/bin/python || $(PYTHON) -m venv .venv-peers
+	@echo "Installing PyTorch and its range tests into .venv-peers (some 2 GB) ..."
+	@.venv-peers/bin/python -m pip install -q -r requirements/peers.txt
+	@touch $@
 
 regret: setup ## The regret benchmark from its stored measurements (python -m benchmarks.regret --measure trains anew)
 	@$(BIN)/python -m benchmarks.regret

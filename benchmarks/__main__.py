@@ -15,7 +15,9 @@ from importlib import import_module
 
 from benchmarks.report import Section, write
 
-NAMES = ("engine", "scaling", "soak", "gpu", "service", "sweeps", "callbacks", "mathematics", "bias")
+NAMES = ("engine", "scaling", "soak", "gpu", "service", "sweeps", "search", "prior", "callbacks", "mathematics", "bias")
+APART = ("peers",)
+"""Run only where they are named: they need what `make bench` does not install."""
 
 
 def section(name: str, *, quick: bool = False) -> Section:
@@ -29,11 +31,11 @@ def section(name: str, *, quick: bool = False) -> Section:
 def main(arguments: list[str]) -> int:
     """Run the benchmarks and write the page; 1 when one failed, 2 for a name that is none."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(NAMES))
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(NAMES + APART))
     parser.add_argument("--quick", action="store_true", help="do a little of each, write nothing")
     asked = parser.parse_args(arguments)
-    if unknown := [name for name in asked.names if name not in NAMES]:
-        print(f"No benchmark is called {', '.join(unknown)}; choose from {', '.join(NAMES)}.", file=sys.stderr)
+    if unknown := [name for name in asked.names if name not in NAMES + APART]:
+        print(f"No benchmark is called {', '.join(unknown)}; choose from {', '.join(NAMES + APART)}.", file=sys.stderr)
         return 2
     if len(asked.names) == 1:
         return _here(asked.names[0], quick=asked.quick)
