@@ -37,7 +37,7 @@ def report(quick: bool = False) -> str:
     plans = {
         "mlp": (range_test(100 if quick else 1_000), "range test of `blobs_mlp`, batch 5", (1e-6, 1.0)),
         "cnn": (
-            image_run(2 if quick else 24),
+            image_run(24),
             "`mnist_cnn` on images of Fashion-MNIST's shape, batch 250",
             (1e-6, 1e-3),
         ),
