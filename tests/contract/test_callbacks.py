@@ -3,6 +3,7 @@
 import doctest
 import importlib
 import json
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -114,6 +115,67 @@ def test_every_callback_works_with(kind):
         before = state(model)
         model.fit(**data(), epochs=2, shuffle=False, verbose=0, callbacks=[callback])
         assert holds(callback, model, before), type(callback).__name__
+    collect()
+
+
+SETTERS = {"RangeTest", "ScheduleCallback", "OneCycle", "WarmRestarts"}
+"""Act on every update."""
+CONTROLLERS = {"ReduceOnPlateau", "FindOnPlateau"}
+"""Set the rate, between epochs."""
+
+
+def assert_fits_unless(refusing, message, model):
+    """Each callback refuses the model with a sentence that matches the message, if it is named, else fits it."""
+    from lrsearch import callbacks
+
+    for callback in made(callbacks):
+        name = type(callback).__name__
+        is_refused = pytest.raises(ValueError, match=message.format(callback=name))
+        with is_refused if name in refusing else nullcontext():
+            quiet(model, X, Y, epochs=2, callbacks=[callback])
+    collect()
+
+
+def test_several_steps_an_execution_are_refused_with_the_remedy_where_each_update_matters():
+    assert_fits_unless(
+        SETTERS, r"^steps_per_execution is 2.*{callback}.*steps_per_execution=1", linear(sgd(), steps_per_execution=2)
+    )
+
+
+def test_a_schedule_in_the_optimizer_is_refused_with_the_remedy_where_the_rate_is_set():
+    import keras
+
+    schedule = keras.optimizers.schedules.InverseTimeDecay(0.01, 1, 0.1)
+    message = r"LearningRateSchedule.*{callback} cannot.*SGD\(learning_rate=0.01\)"
+    assert_fits_unless(SETTERS | CONTROLLERS, message, linear(keras.optimizers.SGD(schedule, momentum=0.9)))
+
+
+def test_ctrl_c_ends_a_fit_with_any_callback_and_the_model_trains_on():
+    import keras
+
+    from lrsearch import callbacks
+
+    def interrupt(batch, logs):
+        if batch == 3:
+            raise KeyboardInterrupt
+
+    model = linear(sgd())
+    for callback in made(callbacks):
+        with pytest.raises(KeyboardInterrupt):
+            quiet(
+                model,
+                X,
+                Y,
+                epochs=2,
+                callbacks=[callback, keras.callbacks.LambdaCallback(on_train_batch_end=interrupt)],
+            )
+        if isinstance(callback, callbacks.RangeTest):
+            callback.restore()  # of a bare callback Keras does not call the end of training then
+        assert 0.9 == momentum_of(model), type(callback).__name__
+        model.optimizer.learning_rate = 0.01
+        before = model.get_weights()[0]
+        quiet(model, X, Y)
+        assert not np.array_equal(before, model.get_weights()[0]), type(callback).__name__
     collect()
 
 

@@ -1,6 +1,7 @@
 """The interactive documentation in a real browser, without a network."""
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,13 +20,19 @@ FLAGS = [
 ]
 
 
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedService]:
+    with EmbeddedService(tmp_path_factory.mktemp("service") / "home", **QUICK) as running:
+        yield running
+
+
 @pytest.mark.service
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here: apt-get install chromium")
 @pytest.mark.parametrize("width", [390, 1280])
-def test_the_documentation_lists_the_calls_in_a_browser(tmp_path: Path, width: int):
+def test_the_documentation_lists_the_calls_in_a_browser(service: EmbeddedService, tmp_path: Path, width: int):
     from playwright.sync_api import sync_playwright
 
-    with EmbeddedService(tmp_path, **QUICK) as service, sync_playwright() as playwright:
+    with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         page = browser.new_page(viewport={"width": width, "height": 900})
         failed: list[str] = []

@@ -67,8 +67,16 @@ def experiment() -> Experiment:
     return TypeAdapter[Any](AnyExperiment).validate_python(DOCUMENT)
 
 
+@pytest.fixture(scope="module")
+def straight() -> dict[str, Any]:
+    """The result of a run that nothing interrupts."""
+    return experiment().run(Context(ToyTrainer(), lambda record: None))
+
+
 @pytest.mark.parametrize("lives", [1, 2, 3, 4, 5])
-def test_a_killed_comparison_goes_on_and_runs_no_finished_trial_twice(db: Database, tmp_path: Path, lives: int) -> None:
+def test_a_killed_comparison_goes_on_and_runs_no_finished_trial_twice(
+    db: Database, straight: dict[str, Any], tmp_path: Path, lives: int
+) -> None:
     submitted = jobs.submit(db, experiment(), DOCUMENT, workers=1)
     (pack_id,) = submitted.pack_ids
     first, second = Mortal(lives), Mortal(99)
@@ -79,7 +87,6 @@ def test_a_killed_comparison_goes_on_and_runs_no_finished_trial_twice(db: Databa
     Runtime(db, ArtifactStore(tmp_path / "artifacts"), second, SETTINGS, "two").run(pack_id)
     job = jobs.get(db, submitted.job.job_id, with_result=True)
     assert ("succeeded", TRIALS) == (job.status, first.runs + second.runs)
-    straight = experiment().run(Context(ToyTrainer(), lambda record: None))
     assert job.result is not None
     assert straight["leaderboard"] == job.result["leaderboard"]
     assert straight["tuning"] == job.result["tuning"]
