@@ -78,18 +78,7 @@ def batches(tasks: Sequence[Task]) -> list[list[Task]]:
 
 def likeness(plan: Plan) -> str:
     """What runs must share to be stacked; the engine decides whether they are."""
-    optimizer = plan.optimizer.model_dump(exclude={"learning_rate"}, exclude_none=True)
-    share = None if plan.validation is None else [plan.validation.share]
-    parts = (
-        plan.model.model_dump(),
-        plan.data.model_dump(),
-        optimizer,
-        plan.batch_size,
-        plan.metrics,
-        share,
-        plan.variant(),
-    )
-    return json.dumps(parts, sort_keys=True)
+    return json.dumps(plan.likeness(), sort_keys=True)
 
 
 def _train_batch(batch: Sequence[Task], context: Context, judge: Judge | None, before: Progress) -> list[TrialRecord]:

@@ -139,6 +139,18 @@ class Plan:
         columns += [] if self.multipliers is None else [self.multipliers]
         return np.concatenate(columns, axis=1) if columns else np.empty((self.steps, 0))
 
+    def likeness(self) -> tuple[Any, ...]:
+        """What plans must share to be stacked, JSON-able; seeds, rates and lengths may differ."""
+        return (
+            self.model.model_dump(),
+            self.data.model_dump(),
+            self.optimizer.model_dump(exclude={"learning_rate"}, exclude_none=True),
+            self.batch_size,
+            self.metrics,
+            None if self.validation is None else [self.validation.share],
+            self.variant(),
+        )
+
     def variant(self) -> dict[str, Any]:
         """What sets the computation apart from that of a plain plan, JSON-able; empty for a plain one."""
         found: dict[str, Any] = {

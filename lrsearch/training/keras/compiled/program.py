@@ -68,16 +68,7 @@ class Kind:
 
 def alike(plan: Plan) -> str:
     """What plans must have in common to be trained by one program, and to be stacked."""
-    parts = (
-        plan.model.model_dump(),
-        plan.data.model_dump(),
-        plan.optimizer.model_dump(exclude={"learning_rate"}, exclude_none=True),
-        plan.batch_size,
-        plan.metrics,
-        None if plan.validation is None else [plan.validation.share],
-        keras.config.dtype_policy().name,
-        plan.variant(),
-    )
+    parts = (*plan.likeness(), keras.config.dtype_policy().name)
     return json.dumps(parts, sort_keys=True)
 
 
