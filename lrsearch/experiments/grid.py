@@ -12,6 +12,7 @@ import numpy as np
 from pydantic import Field, TypeAdapter, model_validator
 
 from lrsearch.errors import InvalidDocument, Problem
+from lrsearch.experiments.ends import check_ends
 from lrsearch.experiments.pointers import changed, names_of, parts_of
 from lrsearch.experiments.sweep import MOST_TRIALS, Setting
 from lrsearch.experiments.training import Training
@@ -57,14 +58,7 @@ class Vary(Spec):
 
     @model_validator(mode="after")
     def _rises(self) -> Self:
-        if self.low is None or self.high is None:
-            return self
-        if self.low >= self.high:
-            message = f"low is {self.low:g} and high is {self.high:g}."
-            raise broken("low", "below_high", message, "Set low below high.")
-        if self.spacing == "log" and self.low <= 0:
-            message = f"low is {self.low:g}; logarithmic spacing has no place for it."
-            raise broken("low", "above_zero_for_log", message, 'Set low above 0, or spacing to "linear".')
+        check_ends(self.low, self.high, is_log=self.spacing == "log", otherwise='spacing to "linear"')
         return self
 
     def spaced(self, *, is_whole: bool) -> tuple[Any, ...]:

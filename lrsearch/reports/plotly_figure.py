@@ -70,7 +70,7 @@ def _layout(plot: PlotSpec, palette: Palette) -> dict[str, Any]:
     limits = None if plot.ranks or plot.heat or plot.panels else y_range(plot)
     axis = {"gridcolor": palette.grid, "zeroline": False, "color": palette.ink}
     x_axis = axis | {
-        "title": {"text": plot.x_label},
+        "title": {"text": plot.x_label.replace("\n", "<br>")},
         "type": "log" if plot.x_log else "linear",
         "exponentformat": "power",
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import TYPE_CHECKING, Annotated, ClassVar, Final, Literal, TypeAlias, get_args
 
 from pydantic import Field
@@ -20,9 +21,9 @@ class PrunerSpec(Spec):
         """Whether it notes beside a trial which rungs it reached."""
         return False
 
+    @abstractmethod
     def build(self, *, is_minimized: bool, epochs: int) -> BasePruner:
         """Optuna's pruner for runs of so many epochs."""
-        raise NotImplementedError
 
 
 class NoPruning(PrunerSpec):

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final, Literal, Self, TypeGuard
 
 from pydantic import Discriminator, Field, Tag, TypeAdapter, model_validator
 
+from lrsearch.experiments.ends import check_ends
 from lrsearch.spec import Spec, broken
 
 MOST_CHOICES: Final = 1_000
@@ -27,11 +28,8 @@ class FloatRange(Spec):
     """Distance of neighbouring values, from `low` on; left out: any number."""
 
     @model_validator(mode="after")
-    def _rises(self) -> Self:
-        _check_ends(self.low, self.high, is_log=self.log)
-        if self.step is not None and self.log:
-            message = f"step is {self.step:g} and log is true; steps of equal ratio have no name here."
-            raise broken("step", "no_step_with_log", message, "Remove step, or log.")
+    def _fits(self) -> Self:
+        _check(self.low, self.high, self.step, is_log=self.log)
         return self
 
     def at(self, share: float) -> float:
@@ -78,11 +76,8 @@ class IntRange(Spec):
     """Distance of neighbouring values, from `low` on."""
 
     @model_validator(mode="after")
-    def _rises(self) -> Self:
-        _check_ends(self.low, self.high, is_log=self.log)
-        if self.step != 1 and self.log:
-            message = f"step is {self.step} and log is true; steps of equal ratio have no name here."
-            raise broken("step", "no_step_with_log", message, "Remove step, or log.")
+    def _fits(self) -> Self:
+        _check(self.low, self.high, None if self.step == 1 else self.step, is_log=self.log)
         return self
 
     def at(self, share: float) -> int:
@@ -141,13 +136,12 @@ def is_object(value: Any) -> TypeGuard[dict[str, Any]]:
     return isinstance(value, dict)
 
 
-def _check_ends(low: float | None, high: float | None, *, is_log: bool) -> None:
-    if low is not None and high is not None and low >= high:
-        message = f"low is {low:g} and high is {high:g}."
-        raise broken("low", "below_high", message, "Set low below high.")
-    if is_log and low is not None and low <= 0:
-        message = f"low is {low:g}; a logarithmic range has no place for it."
-        raise broken("low", "above_zero_for_log", message, "Set low above 0, or log to false.")
+def _check(low: float | None, high: float | None, step: float | None, *, is_log: bool) -> None:
+    """Refuse ends that do not rise, and steps of a logarithmic range."""
+    check_ends(low, high, is_log=is_log, otherwise="log to false")
+    if step is not None and is_log:
+        message = f"step is {step:g} and log is true; steps of equal ratio have no name here."
+        raise broken("step", "no_step_with_log", message, "Remove step, or log.")
 
 
 def _place(share: float, count: int) -> int:
