@@ -12,7 +12,7 @@ from lrsearch.experiments.evidence import curves_of, provenance
 from lrsearch.experiments.keras_code import training_code
 from lrsearch.experiments.leaderboard import Entry, ranked
 from lrsearch.experiments.numbers import finite_or_none
-from lrsearch.experiments.search.importance import importance_of
+from lrsearch.experiments.search.importance import importance_of, importance_within
 from lrsearch.experiments.search.objective import Objective, was_pruned
 from lrsearch.experiments.search.space import Dimension
 from lrsearch.experiments.statistics import estimated
@@ -71,6 +71,7 @@ def concluded(search: Search, records: Sequence[TrialRecord]) -> dict[str, Any]:
     best = _best(search, tried)
     board = _board(search, tried)
     notes = board["flag_notes"] | _notes(search, tried, best)
+    costs = [(one.values, _cost_of(search, one)) for one in tried]
     return (
         {"kind": search.kind}
         | board
@@ -81,7 +82,8 @@ def concluded(search: Search, records: Sequence[TrialRecord]) -> dict[str, Any]:
             "objective": [_objective(one) for one in search.objectives],
             "best": None if best is None else _described(search, best),
             "pareto_front": [_described(search, one) for one in front(search, tried)] if _is_double(search) else None,
-            "importance": importance_of(search.search_space, [(one.values, _cost_of(search, one)) for one in tried]),
+            "importance": importance_of(search.search_space, costs),
+            "importance_within": importance_within(search.search_space, costs),
             "prior": [one.as_json() for one in search.priors({record.number: record for record in records})],
             "cost": _cost(search, tried, records),
             "settings": [_row(search, one) for one in tried],
