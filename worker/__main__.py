@@ -25,7 +25,7 @@ BROKER_PATIENCE_SECONDS: Final = 5.0
 
 
 def work(settings: Settings) -> None:
-    """Take packs until SIGTERM (which lets the pack at work end) or SIGQUIT (which does not).
+    """Take packs until SIGTERM (which lets the pack at work end, or the settings of a search) or SIGQUIT (which does not).
 
     Raises:
         Misconfigured: a setting is wrong, the tables are of another version, or there is no GPU where one is asked for.

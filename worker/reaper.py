@@ -49,10 +49,11 @@ def look(db: Database, artifacts: ArtifactStore, settings: Settings) -> list[str
 
 def run(db: Database, artifacts: ArtifactStore, settings: Settings, stopped: threading.Event) -> None:
     """Look every `settings.reap_seconds` until `stopped`; wait longer, up to 30 s, while a server is away."""
-    pause = settings.reap_seconds
+    pause, settled = settings.reap_seconds, set[str]()
     while not stopped.wait(pause):
         try:
             look(db, artifacts, settings)
+            jobs.settle_studies(db, settled)
             pause = settings.reap_seconds
         except (Unavailable, OSError) as error:
             pause = min(max(pause * 2, 1.0), LONGEST_PAUSE_SECONDS)

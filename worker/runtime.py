@@ -16,7 +16,7 @@ from lrsearch.artifacts import ArtifactStore
 from lrsearch.db import Database
 from lrsearch.errors import DataUnavailable, LostLease, LrsearchError, Unavailable
 from lrsearch.experiments import AnyExperiment
-from lrsearch.experiments.base import Context, Experiment, TrialRecord
+from lrsearch.experiments.base import Context, Experiment, Groups, TrialRecord
 from lrsearch.jobs import Claim
 from lrsearch.log import about
 from lrsearch.settings import Settings
@@ -41,6 +41,7 @@ class Runtime:
         worker_id: as in the `workers` table.
         trainer: stays warm between packs.
         send: hands the packs of a composite job's next stage to the broker.
+        is_leaving: whether this worker was asked to stop: then it takes no further trials of a job that shares them out.
     """
 
     db: Database
@@ -49,6 +50,7 @@ class Runtime:
     settings: Settings
     worker_id: str
     send: Callable[[Sequence[str]], None] = queue.enqueue
+    is_leaving: Callable[[], bool] = lambda: False
 
     def run(self, pack_id: str) -> None:
         """Claim the pack and bring it to its end; a pack that somebody else has, or that is over, is left alone.
@@ -105,7 +107,8 @@ class Attempt:
 
     def __init__(self, runtime: Runtime, claim: Claim) -> None:
         self._db, self._trainer, self._settings = runtime.db, runtime.trainer, runtime.settings
-        self._claim = claim
+        self._claim, self._known = claim, set(claim.trials)
+        self._is_leaving, self._left = runtime.is_leaving, False
         self._checkpoints = CheckpointKeeper(
             runtime.db, runtime.artifacts, claim, pause_seconds=runtime.settings.checkpoint_seconds
         )
@@ -142,7 +145,7 @@ class Attempt:
             heartbeat_seconds=self._settings.heartbeat_seconds,
         )
         with lease:
-            if trials:
+            if trials or experiment.shared_trials:
                 experiment.train(trials, self._context(lease, limits.epochs))
             if len(trials) < len(self._claim.trials):
                 lease.break_limit("trials")
@@ -162,18 +165,33 @@ class Attempt:
             finished=lambda: {record.number: record for record in jobs.trials(self._db, self._claim.job_id)},
             job_id=self._claim.job_id,
             attempt=self._claim.attempt,
+            pack=self._claim.pack,
             database_url=self._db.url.render_as_string(hide_password=False),
             hold=self._hold,
+            take=self._take,
             elapsed_seconds=lease.elapsed_seconds,
         )
 
     def _hold(self) -> None:
         self._write(lambda: jobs.orders(self._db, self._claim))
 
+    def _take(self, groups: Groups, count: int) -> list[int]:
+        if self._is_leaving():
+            self._left = True
+            return []
+        numbers = self._write(lambda: jobs.take(self._db, self._claim, groups, count, known=self._known))
+        self._known.update(numbers)
+        if numbers:
+            log.info("trials taken", trials=numbers)
+        return numbers
+
     def _record(self, record: TrialRecord) -> None:
         self._write(lambda: jobs.record(self._db, self._claim, record))
 
     def _close(self, stopped_for: str | None) -> str:
+        if stopped_for is None and self._left:
+            self._write(lambda: jobs.leave(self._db, self._claim))
+            return "left"
         if stopped_for is None:
             self._write(lambda: jobs.finish(self._db, self._claim))
             return "finished"

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import multiprocessing
 import os
 import signal
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -50,6 +52,7 @@ def install(app: Celery, settings: Settings) -> None:
     """Register the task and the fork hook on `app`; called in the parent, which loads nothing heavy."""
     child: list[Child] = []
     parent = os.getpid()
+    leaving = multiprocessing.Event()  # made before the fork, so the child has it too
 
     @signals.setup_logging.connect(weak=False)
     def set_up_logging(**_: object) -> None:
@@ -57,11 +60,15 @@ def install(app: Celery, settings: Settings) -> None:
         for name in SAID_TWICE:
             logging.getLogger(name).setLevel(logging.WARNING)
 
+    @signals.worker_shutting_down.connect(weak=False)
+    def leave(**_: object) -> None:
+        leaving.set()
+
     @signals.worker_process_init.connect(weak=False)
     def warm_up(**_: object) -> None:
         tether.die_with_parent(parent, signal.SIGKILL)
         try:
-            child.append(start_child(settings))
+            child.append(start_child(settings, leaving.is_set))
         except BaseException:  # Celery would log it and go on with a child that can do nothing
             log.exception("the worker's child cannot start")
             time.sleep(FAILED_START_SECONDS)
@@ -73,7 +80,7 @@ def install(app: Celery, settings: Settings) -> None:
         child[0].run(pack_id)
 
 
-def start_child(settings: Settings) -> Child:
+def start_child(settings: Settings, is_leaving: Callable[[], bool] = lambda: False) -> Child:
     """Open the database, say "warming up", load the trainer, say "idle".
 
     Raises:
@@ -90,6 +97,7 @@ def start_child(settings: Settings) -> Child:
         trainer=trainer,
         settings=settings,
         worker_id=presence.worker_id,
+        is_leaving=is_leaving,
     )
     presence.say("idle", device=device_name)
     log.info("warm", trainer=trainer.name, device=device_name, seconds=round(time.monotonic() - started, 3))

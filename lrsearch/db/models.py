@@ -77,7 +77,7 @@ class Job(Base):
     stages_begun: Mapped[int | None]
     """Of a composite job: how many stages were begun, counted up by compare-and-set; null for all others."""
     updates_to_come: Mapped[float | None]
-    """Of a composite job: estimated updates of the stages that have no jobs yet."""
+    """Estimated updates of the stages of a composite job that have no jobs yet, or of the shared trials that no pack has."""
     cancel_requested_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(index=True)
     started_at: Mapped[datetime | None]
@@ -116,7 +116,7 @@ class Pack(Base):
     number: Mapped[int]
     status: Mapped[str] = mapped_column(String(16))
     trials: Mapped[list[Any]] = mapped_column(deferred=True)
-    """Trial numbers of the pack; read by the claim only, since a night's search has thousands."""
+    """Trial numbers of the pack; read where trials are given out only, since a night's search has thousands."""
     attempt: Mapped[int] = mapped_column(default=0)
     """Number of claims so far."""
     stale_attempts: Mapped[int] = mapped_column(default=0)

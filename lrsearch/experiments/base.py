@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
 from lrsearch.errors import Problem
+from lrsearch.experiments.packing import first_free
 from lrsearch.spec import PositiveInt, Spec
 from lrsearch.status import TrialStatus
-from lrsearch.training.plan import Checkpoint, Plan
-from lrsearch.training.trainer import Run, StopReason, Trainer
+from lrsearch.training.plan import Checkpoint
+from lrsearch.training.trainer import StopReason, Trainer
 
+Groups = Sequence[Sequence[int]]
+"""Trial numbers that go to one pack together."""
 LabelKey = Annotated[str, Field(min_length=1, max_length=100)]
 LabelValue = Annotated[str, Field(max_length=500)]
 
@@ -92,8 +96,11 @@ class Context:
         finished: reads the trials of the job that are recorded already, by number; costs a query with their curves.
         job_id: of the job; empty for one that runs in this process alone.
         attempt: of the pack, counted from 1.
+        pack: number of the pack within the job, counted from 0.
         database_url: where studies are kept; None: in memory.
         hold: raises `LostLease` when the pack is no longer ours: asked before writing what no token fences.
+        take: (groups of trials, count) -> trials of at most so many of the groups that no pack of the job has yet: they
+            are this pack's from now on. Empty: nothing is left. Raises `LostLease` as `hold`.
         elapsed_seconds: seconds since the job's first claim.
     """
 
@@ -106,51 +113,28 @@ class Context:
     finished: Callable[[], Mapping[int, TrialRecord]] = dict[int, TrialRecord]
     job_id: str = ""
     attempt: int = 1
+    pack: int = 0
     database_url: str | None = None
     hold: Callable[[], None] = lambda: None
+    take: Callable[[Groups, int], list[int]] = lambda groups, count: list[int]()
     elapsed_seconds: Callable[[], float] = lambda: 0.0
 
     @property
     def study_name(self) -> str | None:
         """Name of the job's study in the database; None for one in memory."""
-        return f"job-{self.job_id}" if self.job_id else None
+        return study_name_of(self.job_id) if self.job_id else None
 
 
-STATUS_OF: Mapping[StopReason, TrialStatus] = {
-    StopReason.COMPLETED: TrialStatus.COMPLETE,
-    StopReason.EARLY_STOPPED: TrialStatus.COMPLETE,
-    StopReason.DIVERGED: TrialStatus.DIVERGED,
-    StopReason.NON_FINITE: TrialStatus.DIVERGED,
-    StopReason.PRUNED: TrialStatus.PRUNED,
-    StopReason.CANCELLED: TrialStatus.CANCELLED,
-    StopReason.LIMIT: TrialStatus.CANCELLED,
-}
-"""How a trial ended, from why its run ended."""
-
-
-def record_of(number: int, plan: Plan, run: Run, setting: Mapping[str, Any] | None = None) -> TrialRecord:
-    """The record of a trial from its plan and its run."""
-    arrays = {"lrs": run.curve.lrs, "losses": run.curve.losses}
-    arrays |= {f"history/{name}": values for name, values in run.history.items()}
-    arrays |= {f"batch/{name}": values for name, values in run.batch_metrics.items()}
-    arrays |= {f"validations/{name}": values for name, values in run.validations.items()}
-    facts = {"engine": run.engine, "environment": dict(run.engine_facts), "seconds": dict(run.seconds)}
-    return TrialRecord(
-        number=number,
-        status=STATUS_OF[run.stop_reason],
-        seed=plan.seed,
-        setting=dict(setting or {}),
-        arrays=arrays,
-        stop_reason=run.stop_reason,
-        stopped_at=run.stopped_at,
-        metrics=dict(run.final),
-        facts=facts,
-    )
+def study_name_of(job_id: str) -> str:
+    """Name of the Optuna study of a job that keeps one."""
+    return f"job-{job_id}"
 
 
 class Experiment(Spec):
     """A job document. The way of a job: `packs` -> `train` a pack (on any worker) -> `conclude` from all stored trials."""
 
+    keeps_study: ClassVar[bool] = False
+    """Whether an Optuna study of each job is kept in the database."""
     schema_version: Annotated[Literal[1], Field(alias="schema")] = 1
     """Version of the document's shape."""
     limits: Limits = Limits()
@@ -167,7 +151,16 @@ class Experiment(Spec):
 
     @abstractmethod
     def packs(self, workers: int) -> list[list[int]]:
-        """Trial numbers of each pack, at most `workers` packs."""
+        """Trial numbers of each pack, at most `workers` packs; what they take of `shared_trials` comes later."""
+
+    @property
+    def shared_trials(self) -> Groups:
+        """Trials that belong to no pack at first: each pack takes of them as it goes, so that workers may join and leave."""
+        return ()
+
+    def may_join(self, recorded: AbstractSet[int]) -> bool:
+        """Whether another worker could take part, when the trials of these numbers are recorded."""
+        return bool(self.shared_trials)
 
     @abstractmethod
     def train(self, trials: Sequence[int], context: Context) -> None:
@@ -189,8 +182,18 @@ class Experiment(Spec):
             records.append(record)
             context.on_trial(record)
 
-        local = replace(context, on_trial=keep, finished=lambda: {record.number: record for record in records})
-        for trials in self.packs(1):
+        packs = self.packs(1)
+        owned = {number for trials in packs for number in trials}
+
+        def take(groups: Groups, count: int) -> list[int]:
+            numbers = [number for group in first_free(groups, owned, count) for number in group]
+            owned.update(numbers)
+            return numbers
+
+        local = replace(
+            context, on_trial=keep, take=take, finished=lambda: {record.number: record for record in records}
+        )
+        for trials in packs:
             self.train(trials, local)
         return self.conclude(sorted(records, key=lambda record: record.number))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 
 
 def shared_out(groups: Sequence[Sequence[int]], costs: Mapping[int, float], workers: int) -> list[list[int]]:
@@ -38,3 +39,13 @@ def shared_out(groups: Sequence[Sequence[int]], costs: Mapping[int, float], work
 
 def _length(part: list[int]) -> int:
     return len(part)
+
+
+def first_free(groups: Sequence[Sequence[int]], taken: AbstractSet[int], count: int) -> list[Sequence[int]]:
+    """The first `count` groups of trials none of which is taken.
+
+    Example:
+        >>> first_free([[0, 1], [2, 3], [4, 5], [6, 7]], {3, 4}, 5)
+        [[0, 1], [6, 7]]
+    """
+    return [group for group in groups if taken.isdisjoint(group)][:count]

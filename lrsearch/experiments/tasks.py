@@ -10,7 +10,8 @@ from itertools import pairwise
 from typing import Any, Final
 
 from lrsearch.controllers import Controller
-from lrsearch.experiments.base import Context, Progress, TrialRecord, record_of
+from lrsearch.experiments.base import Context, Progress, TrialRecord
+from lrsearch.experiments.records import record_of
 from lrsearch.experiments.steering import Pilot
 from lrsearch.training import catalog
 from lrsearch.training.plan import Plan

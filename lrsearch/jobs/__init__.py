@@ -23,7 +23,9 @@ from lrsearch.jobs.care import mark_sent, reap, unused_artifacts
 from lrsearch.jobs.crew import disobedient, worker_seen, workers
 from lrsearch.jobs.reading import events, find, get, seconds_per_update, trial, trials
 from lrsearch.jobs.requests import cancel, delete, submit
+from lrsearch.jobs.sharing import leave, take
 from lrsearch.jobs.stages import advance
+from lrsearch.jobs.studies import settle_studies
 from lrsearch.jobs.views import ChildView, Claim, EventView, JobView, Orders, Submitted, WorkerView
 
 __all__ = [
@@ -46,6 +48,7 @@ __all__ = [
     "finish",
     "get",
     "give_up_attempt",
+    "leave",
     "mark_sent",
     "orders",
     "reap",
@@ -54,7 +57,9 @@ __all__ = [
     "record_many",
     "renew",
     "seconds_per_update",
+    "settle_studies",
     "submit",
+    "take",
     "trial",
     "trials",
     "unused_artifacts",

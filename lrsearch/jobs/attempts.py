@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from lrsearch.db import Database
 from lrsearch.db.repository import job_rows, pack_rows, trial_rows
-from lrsearch.errors import LostLease
 from lrsearch.experiments.base import TrialRecord
 from lrsearch.jobs.closing import (
     Experiments,
@@ -19,6 +18,9 @@ from lrsearch.jobs.closing import (
     exhausted,
     limit_error,
 )
+from lrsearch.jobs.fence import hold, lost
+from lrsearch.jobs.progress import tell_progress
+from lrsearch.jobs.sharing import close_shared
 from lrsearch.jobs.stages import begin_parent
 from lrsearch.jobs.views import Claim, Orders
 from lrsearch.status import FINAL, JobStatus
@@ -106,6 +108,7 @@ def _take(session: Session, job: Job, pack: Pack, *, worker_id: str, lease_secon
         job_id=job.job_id,
         token=token,
         attempt=pack.attempt + 1,
+        pack=pack.number,
         document=job.document,
         trials=open_trials,
         checkpoints=pack_rows.checkpoints(session, pack.pack_id),
@@ -134,7 +137,7 @@ def orders(db: Database, claim: Claim) -> Orders:
         pack = pack_rows.one(session, claim.pack_id)
         job = job_rows.one(session, claim.job_id, with_result=False)
         if pack is None or job is None or pack.token != claim.token:
-            raise _lost(claim)
+            raise lost(claim)
         return Orders(should_cancel=job.cancel_requested_at is not None)
 
 
@@ -145,19 +148,12 @@ def renew(db: Database, claim: Claim, *, lease_seconds: float, done: int, total:
         LostLease: the pack is no longer this attempt's.
     """
     with db.session() as session:
-        job, pack = _hold(session, claim, lease_until=pack_rows.lease(lease_seconds))
+        job, pack = hold(session, claim, lease_until=pack_rows.lease(lease_seconds))
         base, before = pack.progress_base, pack.progress_done
         whole = base + total if total > 0 else pack.progress_total
         pack_rows.held(session, claim.pack_id, claim.token, progress_done=base + done, progress_total=whole)
-        if _per_mille(base + done, whole) != _per_mille(before, pack.progress_total):
-            _, done_now, total_now = pack_rows.totals(session, [job.job_id])[job.job_id]
-            job_rows.add_event(session, job.job_id, "progress", {"done": round(done_now), "total": round(total_now)})
+        tell_progress(session, job, base + done - before)
         return Orders(should_cancel=job.cancel_requested_at is not None)
-
-
-def _per_mille(done: float, total: float) -> int:
-    """Progress in steps that bound the number of events of a pack."""
-    return int(1000 * done / total) if total > 0 else 0
 
 
 def record(db: Database, claim: Claim, record: TrialRecord) -> None:
@@ -176,7 +172,7 @@ def record_many(db: Database, claim: Claim, records: Sequence[TrialRecord]) -> N
         LostLease: the pack is no longer this attempt's.
     """
     with db.session() as session:
-        job, pack = _hold(session, claim)
+        job, pack = hold(session, claim)
         known = trial_rows.recorded(session, job.job_id, [item.number for item in records])
         first = {item.number: item for item in reversed(records) if item.number not in known}
         if not first:
@@ -207,7 +203,7 @@ def record_checkpoint(db: Database, claim: Claim, trial: int, artifact: str) -> 
         LostLease: the pack is no longer this attempt's.
     """
     with db.session() as session:
-        _hold(session, claim)
+        hold(session, claim)
         if pack_rows.checkpoints(session, claim.pack_id).get(trial) == artifact:
             return  # the training stands where the last attempt stood: no progress
         pack_rows.held(session, claim.pack_id, claim.token, has_progressed=True)
@@ -215,7 +211,7 @@ def record_checkpoint(db: Database, claim: Claim, trial: int, artifact: str) -> 
 
 
 def finish(db: Database, claim: Claim, *, experiments: Experiments | None = None) -> bool:
-    """End a pack whose trials are all recorded; the last one concludes the job. True if it closed the job.
+    """End a pack that has nothing more to do; the last one concludes the job. True if it closed the job.
 
     The job's row is locked first, so of two last packs exactly one sees that none is left. What `conclude` raises
     passes, and the pack stays claimed.
@@ -224,8 +220,9 @@ def finish(db: Database, claim: Claim, *, experiments: Experiments | None = None
         LostLease: the pack is no longer this attempt's.
     """
     with db.session() as session:
-        job, pack = _hold(session, claim)
+        job, pack = hold(session, claim)
         pack_rows.end(session, pack, JobStatus.SUCCEEDED, progress_done=pack.progress_total)
+        close_shared(session, job)
         return close_if_done(session, job, experiments)
 
 
@@ -244,7 +241,7 @@ def fail(
         LostLease: the pack is no longer this attempt's.
     """
     with db.session() as session:
-        job, pack = _hold(session, claim)
+        job, pack = hold(session, claim)
         error = error_value(error_type, message, traceback, pack)
         pack_rows.end(session, pack, JobStatus.FAILED, errors=[*pack.errors, error])
         close_failed(session, job, error_value(error_type, message, traceback), experiments)
@@ -265,7 +262,7 @@ def give_up_attempt(
         LostLease: the pack is no longer this attempt's.
     """
     with db.session() as session:
-        job, pack = _hold(session, claim)
+        job, pack = hold(session, claim)
         error = error_value(error_type, message, traceback, pack)
         return end_attempt(session, job, pack, error, max_attempts=claim.max_attempts, experiments=experiments)
 
@@ -277,22 +274,6 @@ def close_cancelled(db: Database, claim: Claim, *, experiments: Experiments | No
         LostLease: the pack is no longer this attempt's.
     """
     with db.session() as session:
-        job, pack = _hold(session, claim)
+        job, pack = hold(session, claim)
         pack_rows.end(session, pack, JobStatus.CANCELLED)
         close_if_done(session, job, experiments)
-
-
-def _hold(session: Session, claim: Claim, **columns: Any) -> tuple[Job, Pack]:
-    """Lock the job, then write to the pack if the token still fits."""
-    job = job_rows.lock(session, claim.job_id)
-    pack = pack_rows.held(session, claim.pack_id, claim.token, **columns) if job is not None else None
-    if job is None or pack is None:
-        raise _lost(claim)
-    return job, pack
-
-
-def _lost(claim: Claim) -> LostLease:
-    return LostLease(
-        f"Attempt {claim.attempt} of pack {claim.pack_id} is over (its lease ran out, or the job was ended); "
-        "stop working on it and write nothing more."
-    )

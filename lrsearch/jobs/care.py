@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from lrsearch.db import Database
 from lrsearch.db.repository import child_rows, job_rows, pack_rows, worker_rows
 from lrsearch.jobs.closing import Experiments, close_failed, close_if_done, end_attempt, error_value, limit_error
+from lrsearch.jobs.sharing import seat_idle_workers
 from lrsearch.jobs.stages import advance
 from lrsearch.status import FINAL
 
@@ -32,7 +33,7 @@ def reap(
 
     Packs with an expired lease go back to the queue, or their job fails after `max_attempts` without progress; jobs
     far beyond their wall-clock limit fail; jobs whose packs are all over are closed; composite jobs whose children are
-    over go on. Packs that were never sent, or longer ago than `resend_seconds` (a few times that after several sends),
+    over go on; workers with nothing to do get a pack of a job that shares its trials out. Packs that were never sent, or longer ago than `resend_seconds` (a few times that after several sends),
     are returned.
     """
     with db.session() as session:
@@ -53,6 +54,7 @@ def reap(
         due = child_rows.due(session)
     for job_id in due:
         advance(db, job_id, experiments=experiments)
+    seat_idle_workers(db, experiments=experiments)
     with db.session() as session:
         return pack_rows.unsent(session, resend_seconds)
 

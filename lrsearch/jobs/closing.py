@@ -97,6 +97,7 @@ def _close(
 ) -> None:
     if job.stages_begun is not None:
         _end_children(session, job, experiments)
+    if job.updates_to_come is not None:
         columns["updates_to_come"] = 0.0
     pack_rows.end_all(session, job.job_id)
     pack_rows.drop_checkpoints(session, pack_rows.ids(session, job.job_id))

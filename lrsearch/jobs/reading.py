@@ -13,7 +13,8 @@ from lrsearch.db import Database
 from lrsearch.db.repository import job_rows, trial_rows
 from lrsearch.errors import InvalidDocument, NotFound, Problem
 from lrsearch.experiments.base import TrialRecord
-from lrsearch.jobs.views import EventView, JobView, job_views, progress_of
+from lrsearch.jobs.progress import progress_of
+from lrsearch.jobs.views import EventView, JobView, job_views
 
 _ALIKE: Final = ("model", "data", "batch_size", "engine")
 _LOOKED_AT: Final = 200

@@ -14,6 +14,7 @@ from lrsearch.experiments.base import Experiment
 from lrsearch.jobs.closing import Experiments, close_if_done
 from lrsearch.jobs.reading import get, unknown
 from lrsearch.jobs.storing import store
+from lrsearch.jobs.studies import KEEPING, drop_studies
 from lrsearch.jobs.views import ALIVE_SECONDS, JobView, Submitted, job_views
 from lrsearch.spec import escape
 from lrsearch.status import FINAL, JobStatus
@@ -172,18 +173,28 @@ def _ask_to_stop(session: Session, job: Job, experiments: Experiments | None) ->
 
 
 def delete(db: Database, job_id: str) -> None:
-    """Delete a finished job with its children, trials, curves, events and keys.
+    """Delete a finished job with its children, trials, curves, events, keys and Optuna studies.
 
     Raises:
         NotFound: there is no such job.
         Conflict: it is not finished, or is a child: its parent's result stands on it.
+        Unavailable: the database is away.
     """
     with db.session() as session:
-        job = None if "\0" in job_id else job_rows.lock(session, job_id)
-        if job is None:
-            raise unknown(job_id)
-        if job.status not in FINAL:
-            raise Conflict(f"Job {job_id} is {job.status}; cancel it first, then delete it.")
-        if job.parent_id is not None:
-            raise Conflict(f"Job {job_id} is stage {job.stage!r} of job {job.parent_id}; delete that one.")
+        _deletable(session, job_id)
+        studied = job_rows.family(session, job_id, KEEPING)
+    # Optuna writes through connections of its own, so not within our transaction; what is finished stays so
+    drop_studies(db, studied)
+    with db.session() as session:
+        _deletable(session, job_id)
         job_rows.remove(session, job_id)
+
+
+def _deletable(session: Session, job_id: str) -> None:
+    job = None if "\0" in job_id else job_rows.lock(session, job_id)
+    if job is None:
+        raise unknown(job_id)
+    if job.status not in FINAL:
+        raise Conflict(f"Job {job_id} is {job.status}; cancel it first, then delete it.")
+    if job.parent_id is not None:
+        raise Conflict(f"Job {job_id} is stage {job.stage!r} of job {job.parent_id}; delete that one.")

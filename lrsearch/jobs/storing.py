@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from lrsearch.db.repository import child_rows, job_rows, pack_rows
+from lrsearch.db.repository.pack_rows import pack_id_of
 from lrsearch.errors import Conflict, InvalidDocument
 from lrsearch.experiments.base import Experiment
 from lrsearch.experiments.composite import Composite, Stage
@@ -59,7 +60,11 @@ def store(
             raise ValueError(f"The job kind {document['kind']} has no first stage.")
         children = checked(stage, experiments)
         return job_id, begin_stage(session, job, stage, children, workers=workers)
-    pack_rows.add(session, _pack_columns(job_id, experiment.packs(workers), experiment.estimate().updates))
+    packs, shared = experiment.packs(workers), sum(len(group) for group in experiment.shared_trials)
+    each = experiment.estimate().updates / max(shared + sum(len(pack) for pack in packs), 1)
+    pack_rows.add(session, _pack_columns(job_id, packs, each))
+    if shared and (job := job_rows.one(session, job_id)) is not None:
+        job_rows.change(session, job, updates_to_come=each * shared)
     return job_id, pack_rows.ids(session, job_id)
 
 
@@ -99,15 +104,14 @@ def checked(stage: Stage, experiments: Experiments | None) -> list[Experiment]:
     return children
 
 
-def _pack_columns(job_id: str, packs: list[list[int]], updates: int) -> list[dict[str, Any]]:
-    trials = max(sum(len(pack) for pack in packs), 1)
+def _pack_columns(job_id: str, packs: list[list[int]], updates_each: float) -> list[dict[str, Any]]:
     return [
         {
-            "pack_id": f"{job_id}-{number}",
+            "pack_id": pack_id_of(job_id, number),
             "job_id": job_id,
             "number": number,
             "trials": pack,
-            "progress_total": updates * len(pack) / trials,
+            "progress_total": updates_each * len(pack),
         }
         for number, pack in enumerate(packs)
     ]

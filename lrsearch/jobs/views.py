@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from lrsearch.db.repository import child_rows, job_rows, pack_rows, worker_rows
+from lrsearch.db.repository import child_rows, job_rows, worker_rows
+from lrsearch.jobs.progress import progress_of
 from lrsearch.status import FINAL, JobStatus
 
 if TYPE_CHECKING:
@@ -76,6 +77,7 @@ class Claim:
     Attributes:
         token: the fence; every write of this attempt carries it.
         attempt: counted from 1 within the pack.
+        pack: number of the pack within the job, counted from 0.
         trials: numbers still to do; those that earlier attempts recorded are left out.
         checkpoints: trial number -> artifact hash an earlier attempt left.
         wall_seconds_left: of the job's limit, from its first claim.
@@ -87,6 +89,7 @@ class Claim:
     job_id: str
     token: str
     attempt: int
+    pack: int
     document: dict[str, Any]
     trials: list[int]
     checkpoints: dict[int, str]
@@ -183,20 +186,6 @@ def job_views(session: Session, jobs: Sequence[Job], *, with_result: bool = Fals
 
 def _child(job: Job) -> ChildView:
     return ChildView(job.job_id, job.kind, job.stage or "", JobStatus(job.status))
-
-
-def progress_of(session: Session, jobs: Sequence[Job]) -> dict[str, child_rows.Totals]:
-    """Highest attempt, updates done, updates in all, and last change of each job; of a composite one with its children."""
-    own = pack_rows.totals(session, [job.job_id for job in jobs])
-    of_children = child_rows.totals(session, [job.job_id for job in jobs if job.stages_begun is not None])
-    found: dict[str, child_rows.Totals] = {}
-    for job in jobs:
-        attempt, done, total = own.get(job.job_id, (0, 0.0, 0.0))
-        changed_at = job.updated_at
-        if job.job_id in of_children:
-            attempt, done, total, changed_at = of_children[job.job_id]
-        found[job.job_id] = (attempt, done, total + (job.updates_to_come or 0.0), changed_at)
-    return found
 
 
 def _stages_waited_for(jobs: Sequence[Job], children: Mapping[str, Sequence[Job]]) -> dict[str, str]:

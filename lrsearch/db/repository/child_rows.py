@@ -61,9 +61,16 @@ def due(session: Session, parent_id: str | None = None) -> list[str]:
 
 
 def totals(session: Session, parent_ids: Sequence[str]) -> dict[str, Totals]:
-    """What the packs of each job's children add up to; jobs without children are left out."""
+    """What the packs of each job's children add up to, with trials that no pack has yet; jobs without children are left out."""
     if not parent_ids:
         return {}
+    to_come = dict(
+        session.execute(
+            select(Job.parent_id, func.sum(Job.updates_to_come))
+            .where(Job.parent_id.in_(parent_ids))
+            .group_by(Job.parent_id)
+        ).all()
+    )
     statement = (
         select(
             Job.parent_id,
@@ -76,4 +83,6 @@ def totals(session: Session, parent_ids: Sequence[str]) -> dict[str, Totals]:
         .where(Job.parent_id.in_(parent_ids))
         .group_by(Job.parent_id)
     )
-    return {row[0] or "": (row[1], row[2], row[3], row[4]) for row in session.execute(statement)}
+    return {
+        row[0] or "": (row[1], row[2], row[3] + (to_come[row[0]] or 0.0), row[4]) for row in session.execute(statement)
+    }

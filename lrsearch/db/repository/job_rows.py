@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -166,12 +166,40 @@ def queue(session: Session) -> list[int]:
     return list(session.execute(statement.order_by(Job.seq)).scalars())
 
 
+def sharing(session: Session) -> list[str]:
+    """Running jobs with trials that their packs take as they go, first come first."""
+    statement = select(Job.job_id).where(
+        Job.status == JobStatus.RUNNING,
+        Job.stages_begun.is_(None),
+        Job.updates_to_come > 0,
+        Job.cancel_requested_at.is_(None),
+    )
+    return list(session.execute(statement.order_by(Job.seq)).scalars())
+
+
 def overdue(session: Session, grace_seconds: float) -> list[str]:
     """Unfinished jobs whose wall-clock limit passed more than `grace_seconds` ago."""
     statement = select(Job.job_id).where(
         Job.status.not_in(FINAL), Job.started_at < database_time(-(Job.wall_seconds + grace_seconds))
     )
     return list(session.execute(statement).scalars())
+
+
+def broken_off(session: Session, kinds: Collection[str], *, since: float, until: float) -> list[str]:
+    """Jobs of some kinds that were cancelled or failed between `since` and `until` seconds ago."""
+    statement = select(Job.job_id).where(
+        Job.kind.in_(kinds),
+        Job.status.in_((JobStatus.CANCELLED, JobStatus.FAILED)),
+        Job.finished_at > database_time(-since),
+        Job.finished_at < database_time(-until),
+    )
+    return list(session.execute(statement).scalars())
+
+
+def family(session: Session, job_id: str, kinds: Collection[str]) -> list[str]:
+    """Those of a job and its children that are of some kinds."""
+    chosen = or_(Job.job_id == job_id, Job.parent_id == job_id)
+    return list(session.execute(select(Job.job_id).where(chosen, Job.kind.in_(kinds))).scalars())
 
 
 def remove(session: Session, job_id: str) -> None:

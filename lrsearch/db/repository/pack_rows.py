@@ -22,6 +22,34 @@ def add(session: Session, rows: Sequence[dict[str, Any]]) -> None:
     session.execute(insert(Pack), [{"status": JobStatus.QUEUED, **row} for row in rows])
 
 
+def add_empty(session: Session, job_id: str, count: int) -> None:
+    """Add queued packs without trials to a job."""
+    first = session.execute(select(func.max(Pack.number)).where(Pack.job_id == job_id)).scalar_one_or_none()
+    numbers = range(0 if first is None else first + 1, (0 if first is None else first + 1) + count)
+    rows = [{"pack_id": pack_id_of(job_id, n), "job_id": job_id, "number": n, "trials": []} for n in numbers]
+    if rows:
+        add(session, rows)
+
+
+def pack_id_of(job_id: str, number: int) -> str:
+    """The id of a job's pack."""
+    return f"{job_id}-{number}"
+
+
+def trials(session: Session, job_id: str, pack_id: str = "") -> tuple[list[int], list[int]]:
+    """Trial numbers of a pack, and of all other packs of its job."""
+    own: list[int] = []
+    others: list[int] = []
+    for one_id, numbers in session.execute(select(Pack.pack_id, Pack.trials).where(Pack.job_id == job_id)):
+        (own if one_id == pack_id else others).extend(numbers)
+    return own, others
+
+
+def queued(session: Session) -> int:
+    """How many packs wait for a worker."""
+    return session.execute(select(func.count()).where(Pack.status == JobStatus.QUEUED)).scalar_one()
+
+
 def one(session: Session, pack_id: str) -> Pack | None:
     """A pack's row, as it is now."""
     return session.execute(select(Pack).where(Pack.pack_id == pack_id), execution_options=_FRESH).scalar_one_or_none()
@@ -83,6 +111,14 @@ def end_all(session: Session, job_id: str, *, only: JobStatus | None = None) -> 
         .values(status=JobStatus.CANCELLED, token=None, worker_id=None, lease_until=None),
         execution_options={"synchronize_session": False},
     )
+
+
+def end_empty(session: Session, job_id: str) -> None:
+    """End the queued packs of a job that have no trials."""
+    waiting = select(Pack.pack_id, Pack.trials).where(Pack.job_id == job_id, Pack.status == JobStatus.QUEUED)
+    empty = [pack_id for pack_id, numbers in session.execute(waiting) if not numbers]
+    statement = update(Pack).where(Pack.pack_id.in_(empty), Pack.status == JobStatus.QUEUED)
+    session.execute(statement.values(status=JobStatus.SUCCEEDED), execution_options={"synchronize_session": False})
 
 
 def statuses(session: Session, job_id: str) -> list[JobStatus]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from lrsearch.db.clock import database_time
@@ -29,6 +29,12 @@ def alive(session: Session, within_seconds: float) -> Sequence[Worker]:
     """Workers seen in the last seconds."""
     statement = select(Worker).where(Worker.last_seen_at > database_time(-within_seconds)).order_by(Worker.worker_id)
     return session.execute(statement).scalars().all()
+
+
+def idle(session: Session, within_seconds: float) -> int:
+    """How many workers were seen in the last seconds and have nothing to do."""
+    statement = select(func.count()).where(Worker.last_seen_at > database_time(-within_seconds), Worker.state == "idle")
+    return session.execute(statement).scalar_one()
 
 
 def disobedient(session: Session, host: str, after_seconds: float) -> Sequence[Worker]:

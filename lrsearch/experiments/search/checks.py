@@ -154,8 +154,12 @@ def _nothing_to_judge(search: Search) -> tuple[str, str] | None:
 
 
 def _limit_problems(search: Search) -> list[Problem]:
-    """More trials than the document's limit, or than any job may have."""
+    """More trials than the document's limit, or than any job may have; a limit too low for a single setting."""
     limit = min(search.limits.trials or MOST_TRIALS, MOST_TRIALS)
+    if search.first + search.seeds > limit:
+        least = search.first + search.seeds
+        message = f"One setting takes {least} trials, with the prior's range tests; the limit is {limit}."
+        return [Problem("/limits/trials", "too_many_trials", limit, message, f"Raise it to at least {least}.")]
     if search.budget.trials is None or search.trials <= limit:
         return []
     message = f"{search.settings} settings with {search.seeds} seeds are {search.trials} trials; the limit is {limit}."

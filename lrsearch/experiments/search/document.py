@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from functools import cached_property
 from typing import Annotated, Any, ClassVar, Final, Literal, Self
 
@@ -10,7 +11,6 @@ from pydantic import Field, model_validator
 
 from lrsearch.errors import InvalidDocument, Problem
 from lrsearch.experiments.base import Context, Estimate, PlotSpec, TrialRecord
-from lrsearch.experiments.packing import shared_out
 from lrsearch.experiments.search.budget import AnyStop, Budget
 from lrsearch.experiments.search.corners import corners, lowest, with_value
 from lrsearch.experiments.search.objective import Objective
@@ -49,6 +49,8 @@ class Search(TrainingFields):
         "Akiba et al. 2019, Optuna: A Next-generation Hyperparameter Optimization Framework, arXiv:1907.10902.",
         "Li et al. 2020, A System for Massively Parallel Hyperparameter Tuning, arXiv:1810.05934.",
     )
+
+    keeps_study: ClassVar[bool] = True
 
     kind: Literal["search"] = "search"
     batch_size: PositiveInt | None = None  # pyright: ignore[reportIncompatibleVariableOverride, reportGeneralTypeIssues]
@@ -177,8 +179,8 @@ class Search(TrainingFields):
 
     @cached_property
     def settings(self) -> int:
-        """Greatest number of settings: that of the budget, of the grid, or as many as updates and trials allow."""
-        most = (MOST_TRIALS - self.first) // self.seeds
+        """Greatest number of settings: that of the budget, of the grid, or as many as updates and the limit allow."""
+        most = max((min(self.limits.trials or MOST_TRIALS, MOST_TRIALS) - self.first) // self.seeds, 0)
         if self.budget.trials is not None:
             most = self.budget.trials
         elif self.budget.updates is not None:
@@ -247,15 +249,22 @@ class Search(TrainingFields):
         return Estimate(updates, self.trials, None)
 
     def packs(self, workers: int) -> list[list[int]]:
-        """Settings shared out evenly; with a prior one pack, since its settings need what its range tests find."""
+        """A pack for each worker, without trials: it takes settings as it goes; with a prior one, for the range tests."""
         if self.prior is not None:
-            return [list(range(self.trials))]
-        groups = [[slot] for slot in range(self.settings)]
-        packs = shared_out(groups, dict.fromkeys(range(self.settings), 1.0), min(workers, self.settings))
-        return [[number for slot in pack for number in self.numbers(slot)] for pack in packs]
+            return [list(range(self.first))]
+        return [[] for _ in range(min(workers, self.settings))]
+
+    @cached_property
+    def shared_trials(self) -> list[list[int]]:  # pyright: ignore[reportIncompatibleMethodOverride] - read only
+        """The trials of each setting."""
+        return [self.numbers(slot) for slot in range(self.settings)]
+
+    def may_join(self, recorded: AbstractSet[int]) -> bool:
+        """Whether what the settings need of the range tests is there."""
+        return all(number in recorded for number in range(self.first))
 
     def train(self, trials: Sequence[int], context: Context) -> None:
-        """Ask, train and tell until the settings of this pack, or the budget, are used up."""
+        """Take settings, ask, train and tell until none is left or the budget is used up."""
         from lrsearch.experiments.search.shard import Shard
 
         Shard(self, context).run(trials)

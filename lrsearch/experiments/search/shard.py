@@ -1,4 +1,4 @@
-"""One worker's part of a search: ask a batch, train it, record, tell, until its settings or the budget are used up."""
+"""One worker's part of a search: take a batch of settings, ask, train, record, tell, until settings or budget are used up."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class _Member:
 
 
 class Shard:
-    """The settings of one pack.
+    """A pack of a search: the settings that an earlier attempt took for it, and those that it takes as it goes.
 
     Args:
         search: the job's document.
@@ -57,25 +57,36 @@ class Shard:
         self._costs: dict[int, tuple[int, int]] = {}
 
     def run(self, trials: Sequence[int]) -> None:
-        """Train the given trials; what cannot be begun any more is left."""
+        """Train the given trials, then take further settings of the job until none is left or none may be begun."""
         search = self._search
-        slots = sorted({search.place(number)[0] for number in trials if number >= search.first})
         priors = self._range_tested(trials)
-        if not slots or priors is None:
+        if priors is None:
             return
         self._space = narrowed(search.search_space, priors) if priors else search.search_space
         self._points = dict(enumerate(first_points(self._space, priors)))
         self._hopeless = {one.optimizer: one.hopeless for one in priors}
-        self._numbers, self._total = set(trials), len(slots) * search.seeds * search.most_updates
-        self._study = self._opened(trials[0])
+        self._study = self._opened()
         self._study.catch_up()
+        waiting = self._own(trials)
         ended = self._study.ended_slots()
-        again = self._taken_over([slot for slot in slots if slot not in ended])
-        waiting = [slot for slot in slots if slot not in ended and slot not in self._told]
-        while waiting and self._may_begin():
+        again = self._taken_over([slot for slot in waiting if slot not in ended])
+        waiting = [slot for slot in waiting if slot not in ended and slot not in self._told]
+        while self._may_begin():
             batch, waiting = waiting[: search.batch], waiting[search.batch :]
+            if batch:
+                self._context.hold()
+            elif not (batch := self._own(self._context.take(search.shared_trials, search.batch))):
+                break
             if not self._run_batch(batch, again):
                 break
+
+    def _own(self, trials: Sequence[int]) -> list[int]:
+        """The settings of trials that are this pack's."""
+        search = self._search
+        self._numbers.update(trials)
+        slots = sorted({search.place(number)[0] for number in trials if number >= search.first})
+        self._total += len(slots) * search.seeds * search.most_updates
+        return slots
 
     def _range_tested(self, trials: Sequence[int]) -> list[RatePrior] | None:
         """What the range tests say, made first where they are this pack's; None when they were cut short."""
@@ -88,7 +99,7 @@ class Shard:
         priors = search.priors({**self._context.finished(), **made})
         return None if self._context.should_stop() is not None else priors or None
 
-    def _opened(self, stream: int) -> SearchStudy:
+    def _opened(self) -> SearchStudy:
         search, context = self._search, self._context
         return SearchStudy(
             context.study_name or search.kind,
@@ -97,7 +108,7 @@ class Shard:
             search.pruner,
             directions=[one.is_minimized for one in search.objectives],
             seed=search.seed,
-            stream=stream * 1_000 + context.attempt,
+            stream=context.pack * 1_000 + context.attempt,
             epochs=search.most_epochs,
             url=context.database_url,
             attributes={"job_id": context.job_id, "objective": [one.name for one in search.objectives]},
@@ -132,7 +143,6 @@ class Shard:
 
     def _run_batch(self, slots: Sequence[int], again: Mapping[int, Mapping[str, Any]]) -> bool:
         """Ask for, train and tell the settings of these slots; False when the budget has no room for all of them."""
-        self._context.hold()
         members: dict[int, _Member] = {}
         for slot in slots:
             member = self._begun(slot, again.get(slot) or self._points.get(slot))

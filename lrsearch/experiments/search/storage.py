@@ -6,6 +6,7 @@ import logging
 import random
 import threading
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -45,6 +46,26 @@ def close_storage(url: str) -> None:
         if found := _open.pop(url, None):
             found[1].remove_session()
             found[1].engine.dispose()
+
+
+def drop_study(url: str, name: str) -> None:
+    """Delete a study with its trials, where there is one."""
+    storage = open_storage(url)
+    with suppress(KeyError):
+        storage.delete_study(storage.get_study_id_from_name(name))
+
+
+def fail_running(url: str, name: str) -> None:
+    """Write that the trials of a study that have not ended have failed, where there is such a study."""
+    from optuna.exceptions import UpdateFinishedTrialError
+    from optuna.trial import TrialState
+
+    storage = open_storage(url)
+    with suppress(KeyError):
+        study_id = storage.get_study_id_from_name(name)
+        for trial in storage.get_all_trials(study_id, deepcopy=False, states=(TrialState.RUNNING, TrialState.WAITING)):
+            with suppress(UpdateFinishedTrialError):
+                storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)  # pyright: ignore[reportPrivateUsage]
 
 
 def _opened(url: str) -> tuple[BaseStorage, RDBStorage]:

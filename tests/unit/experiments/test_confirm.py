@@ -126,7 +126,7 @@ ASKED = Suggestion(0.1, 0.05, 0.2, Verdict.SUGGESTION, "")
 
 def ended(race: Race, control: float, losses: list[float]) -> list[TrialRecord]:
     """Records of a race whose candidates ended with these losses."""
-    from lrsearch.experiments.base import record_of
+    from lrsearch.experiments.records import record_of
     from lrsearch.training.trainer import Run
 
     plans = race.plans(experiment().plan(0), 0.1)

@@ -1,4 +1,6 @@
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -7,7 +9,8 @@ from pydantic import TypeAdapter
 
 from lrsearch.errors import InvalidDocument, LostLease
 from lrsearch.experiments import AnyExperiment
-from lrsearch.experiments.base import Context, Experiment, TrialRecord
+from lrsearch.experiments.base import Context, Experiment, Groups, TrialRecord
+from lrsearch.experiments.packing import first_free
 from lrsearch.experiments.search import PRUNERS, SAMPLERS, Search
 from lrsearch.experiments.search.budget import Stagnation
 from lrsearch.spec import validate
@@ -74,6 +77,17 @@ def test_a_conditional_space_gives_each_schedule_its_own_parameters_and_the_rate
     for record in records:
         peak = record.setting["values"][RATE]
         assert peak == pytest.approx(record.arrays["lrs"].max(), rel=0.2)
+
+
+def test_fields_of_an_option_have_their_importance_among_its_settings() -> None:
+    result, _ = ran(made(space=CONDITIONAL, batch_size=..., budget={"trials": 60}, sampler={"kind": "random"}))
+    assert {RATE, "/schedule", "/batch_size"} == set(result["importance"])
+    within = result["importance_within"]
+    assert {"/schedule/one_cycle": {RATE, "/batch_size", "/schedule/one_cycle/pct_start"}} == {
+        option: set(shares) for option, shares in within.items()
+    }
+    assert 1.0 == pytest.approx(sum(within["/schedule/one_cycle"].values()))
+    assert RATE == next(iter(within["/schedule/one_cycle"]))
 
 
 def test_every_setting_has_every_seed_and_seeds_are_paired() -> None:
@@ -176,22 +190,67 @@ def test_stagnation_counts_settings_since_the_last_gain(values: list[float | Non
     assert is_over == Stagnation(trials=2).is_over(values, is_minimized=True)
 
 
+def on_workers(search: Search, workers: int, **context: Any) -> list[TrialRecord]:
+    """The records of a search whose packs are trained at the same time, each in a thread."""
+    records: list[TrialRecord] = []
+    taken: set[int] = set()
+    lock, together = threading.Lock(), threading.Barrier(workers)
+
+    def take(groups: Groups, count: int) -> list[int]:
+        with lock:
+            numbers = [number for group in first_free(groups, taken, count) for number in group]
+            taken.update(numbers)
+            return numbers
+
+    def work(pack: int) -> None:
+        together.wait()
+        search.train([], Context(ToyTrainer(0.0005), records.append, pack=pack, take=take, **context))
+
+    with ThreadPoolExecutor(workers) as pool:
+        for done in [pool.submit(work, pack) for pack in range(workers)]:
+            done.result()
+    return sorted(records, key=lambda record: record.number)
+
+
 def test_samplers_that_do_not_adapt_draw_the_same_settings_on_any_number_of_workers() -> None:
     for kind in ("random", "qmc"):
         search = made(space=CONDITIONAL, batch_size=..., sampler={"kind": kind})
         alone, _ = ran(search)
-        records: list[TrialRecord] = []
-        for pack in reversed(search.packs(3)):
-            search.train(pack, Context(ToyTrainer(), records.append))
-        shared = search.conclude(sorted(records, key=lambda record: record.number))
+        shared = search.conclude(on_workers(search, 3))
         assert [row["values"] for row in alone["settings"]] == [row["values"] for row in shared["settings"]]
 
 
-def test_packs_share_the_settings_out_and_keep_seeds_together() -> None:
+@pytest.mark.parametrize("kind", ["tpe", "cma_es", "nsga2"])
+def test_samplers_that_learn_share_a_study_between_workers(kind: str, tmp_path: Any) -> None:
+    import optuna
+
+    from lrsearch.experiments.search.storage import close_storage
+
+    url = f"sqlite:///{tmp_path / 'studies.db'}"
+    two = {"objective": [{"metric": "val_loss"}, {"metric": "loss", "at": "auc"}]} if kind == "nsga2" else {}
+    search = made(sampler={"kind": kind}, budget={"trials": 24}, together=2, **two)
+    records = on_workers(search, 3, job_id="abc", database_url=url)
+    close_storage(url)
+    assert [*range(24)] == [record.number for record in records]
+    study = optuna.load_study(study_name="job-abc", storage=url)
+    assert ["COMPLETE"] * 24 == [trial.state.name for trial in study.trials]
+    assert 24 == len({json.dumps(trial.params) for trial in study.trials})
+    assert {*range(24)} == {record.setting["optuna_trial"] for record in records}
+
+
+def test_packs_are_seats_and_each_setting_is_taken_with_all_its_seeds() -> None:
     search = made(seeds=2, budget={"trials": 7})
-    packs = search.packs(3)
-    assert [*range(14)] == sorted(number for pack in packs for number in pack)
-    assert all({number // 2 for number in pack if number % 2 == 0} == {n // 2 for n in pack} for pack in packs)
+    assert [[], [], []] == search.packs(3)
+    assert [[0, 1], [2, 3]] == search.shared_trials[:2]
+    assert [*range(14)] == [number for group in search.shared_trials for number in group]
+    assert 7 == len(search.packs(100))
+
+
+def test_a_search_with_a_prior_can_be_joined_once_its_range_tests_are_there() -> None:
+    search = made(space={RATE: {"type": "float"}}, prior="range_test")
+    assert [[0, 1, 2]] == search.packs(4)
+    assert [3] == search.shared_trials[0]
+    assert [False, True] == [search.may_join({0, 2}), search.may_join({0, 1, 2, 3})]
 
 
 def test_the_same_document_alone_gives_the_same_result() -> None:
@@ -237,7 +296,7 @@ def test_a_killed_workers_settings_run_again_with_their_values_and_finished_ones
         database_url=url,
         finished=lambda: records,
     )
-    (pack,) = search.packs(1)
+    pack = [*range(16)]
     with pytest.raises(LostLease):
         search.train(pack, context)
     assert 8 == len(records)
@@ -305,58 +364,59 @@ def test_everything_that_is_wrong_comes_together_with_its_place() -> None:
     } <= set(found)
 
 
-@pytest.mark.parametrize(
-    ("changes", "expected"),
-    [
-        ({"space": {}}, ("/space", "too_short")),
-        ({"space": {"/optimizer/learning_rat": FLOAT}}, ("/space/~1optimizer~1learning_rat", "no_such_field")),
-        ({"space": {"/optimiser/momentum": FLOAT}}, ("/space/~1optimiser~1momentum", "no_such_field")),
-        (
-            {"space": {RATE: FLOAT}, "optimizer": {"kind": "sgd", "learning_rate": 0.1}},
-            (RATE, "fixed_elsewhere"),
-        ),
-        ({"space": {RATE: FLOAT | {"low": 2.0}}}, ("/space/~1optimizer~1learning_rate/low", "below_high")),
-        ({"space": {RATE: FLOAT | {"low": 0.0}}}, ("/space/~1optimizer~1learning_rate/low", "above_zero_for_log")),
-        ({"space": {RATE: {"type": "float", "high": 1.0}}}, ("/space/~1optimizer~1learning_rate/low", "missing")),
-        ({"sampler": {"kind": "gp"}}, ("/sampler/kind", "package_absent")),
-        ({"sampler": {"kind": "grid"}}, ("/space/~1optimizer~1learning_rate/step", "countable")),
-        (
-            {"sampler": {"kind": "cma_es"}, "space": {"/optimizer/nesterov": {"choices": [True, False]}}},
-            ("/space/~1optimizer~1nesterov", "no_choices_with_cma_es"),
-        ),
-        ({"sampler": {"kind": "nsga2"}}, ("/sampler/kind", "two_objectives")),
-        ({"epochs": 1, "pruner": {"kind": "median"}}, ("/pruner/kind", "no_intermediate_values")),
-        (
-            {"objective": {"metric": "test_loss"}, "pruner": {"kind": "median"}},
-            ("/pruner/kind", "no_intermediate_values"),
-        ),
-        ({"pruner": {"kind": "wilcoxon"}}, ("/pruner/kind", "no_intermediate_values")),
-        ({"objective": ...}, ("/objective", "missing")),
-        ({"objective": {"metric": "test_loss", "at": "auc"}}, ("/objective/at", "measured_once")),
-        ({"budget": {}}, ("/budget/trials", "some_budget")),
-        ({"metric": "loss"}, ("/metric", "objective_says")),
-        (
-            {
-                "space": {
-                    "/schedule": {
-                        "choices": [
-                            {"kind": "cosine", "max_lr": {"type": "float", "low": 1.0, "high": 0.1}},
-                            {"kind": "rex", "max_lr": 0.1, "min_lrr": 0.0},
-                        ]
-                    }
+BAD: list[tuple[dict[str, Any], tuple[str, str]]] = [
+    ({"space": {}}, ("/space", "too_short")),
+    ({"space": {"/optimizer/learning_rat": FLOAT}}, ("/space/~1optimizer~1learning_rat", "no_such_field")),
+    ({"space": {"/optimiser/momentum": FLOAT}}, ("/space/~1optimiser~1momentum", "no_such_field")),
+    (
+        {"space": {RATE: FLOAT}, "optimizer": {"kind": "sgd", "learning_rate": 0.1}},
+        (RATE, "fixed_elsewhere"),
+    ),
+    ({"space": {RATE: FLOAT | {"low": 2.0}}}, ("/space/~1optimizer~1learning_rate/low", "below_high")),
+    ({"space": {RATE: FLOAT | {"low": 0.0}}}, ("/space/~1optimizer~1learning_rate/low", "above_zero_for_log")),
+    ({"space": {RATE: {"type": "float", "high": 1.0}}}, ("/space/~1optimizer~1learning_rate/low", "missing")),
+    ({"sampler": {"kind": "gp"}}, ("/sampler/kind", "package_absent")),
+    ({"sampler": {"kind": "grid"}}, ("/space/~1optimizer~1learning_rate/step", "countable")),
+    (
+        {"sampler": {"kind": "cma_es"}, "space": {"/optimizer/nesterov": {"choices": [True, False]}}},
+        ("/space/~1optimizer~1nesterov", "no_choices_with_cma_es"),
+    ),
+    ({"sampler": {"kind": "nsga2"}}, ("/sampler/kind", "two_objectives")),
+    ({"epochs": 1, "pruner": {"kind": "median"}}, ("/pruner/kind", "no_intermediate_values")),
+    (
+        {"objective": {"metric": "test_loss"}, "pruner": {"kind": "median"}},
+        ("/pruner/kind", "no_intermediate_values"),
+    ),
+    ({"pruner": {"kind": "wilcoxon"}}, ("/pruner/kind", "no_intermediate_values")),
+    ({"objective": ...}, ("/objective", "missing")),
+    ({"objective": {"metric": "test_loss", "at": "auc"}}, ("/objective/at", "measured_once")),
+    ({"budget": {}}, ("/budget/trials", "some_budget")),
+    ({"metric": "loss"}, ("/metric", "objective_says")),
+    (
+        {
+            "space": {
+                "/schedule": {
+                    "choices": [
+                        {"kind": "cosine", "max_lr": {"type": "float", "low": 1.0, "high": 0.1}},
+                        {"kind": "rex", "max_lr": 0.1, "min_lrr": 0.0},
+                    ]
                 }
-            },
-            ("/space/~1schedule/choices/0/max_lr/low", "below_high"),
-        ),
-        (
-            {"space": {"/schedule": {"choices": [{"kind": "rex", "max_lr": 0.1, "min_lrr": 0.0}]}}},
-            ("/space/~1schedule/choices/0/min_lrr", "extra_forbidden"),
-        ),
-        ({"batch_size": 5000}, ("/batch_size", "at_most_training_set")),
-        ({"limits": {"trials": 3}}, ("/budget/trials", "too_many_trials")),
-    ],
-    ids=lambda value: str(value)[:60],
-)
+            }
+        },
+        ("/space/~1schedule/choices/0/max_lr/low", "below_high"),
+    ),
+    (
+        {"space": {"/schedule": {"choices": [{"kind": "rex", "max_lr": 0.1, "min_lrr": 0.0}]}}},
+        ("/space/~1schedule/choices/0/min_lrr", "extra_forbidden"),
+    ),
+    ({"batch_size": 5000}, ("/batch_size", "at_most_training_set")),
+    ({"limits": {"trials": 3}}, ("/budget/trials", "too_many_trials")),
+    ({"limits": {"trials": 1}, "seeds": 2, "budget": {"updates": 100}}, ("/limits/trials", "too_many_trials")),
+]
+"""Changes to `BASE`, and the field and rule of the answer; every kind of bad input that issue 7 lists is among them."""
+
+
+@pytest.mark.parametrize(("changes", "expected"), BAD, ids=lambda value: str(value)[:60])
 def test_bad_input_is_answered_with_field_and_rule(changes: dict[str, Any], expected: tuple[str, str]) -> None:
     assert expected in refused(**changes)
 

@@ -139,27 +139,28 @@ def test_a_budget_of_updates_makes_the_stages_smaller_until_they_fit() -> None:
     assert [] == problems(TUNE | {"budget": {"updates": whole - 1}})
 
 
-@pytest.mark.parametrize(
-    ("changes", "pointer", "rule"),
-    [
-        ({"optimizers": []}, "/optimizers", "too_short"),
-        ({"schedules": []}, "/schedules", "too_short"),
-        ({"optimizers": [{"kind": "adamm"}]}, "/optimizers/0/kind", "union_tag_invalid"),
-        ({"optimizers": [{"kind": "adam", "learning_rate": 0.1}]}, "/optimizers/0/learning_rate", "set_by_tune"),
-        ({"optimizers": [{"kind": "adam"}, {"kind": "adam"}]}, "/optimizers/1", "repeated_value"),
-        ({"schedules": ["cosin"]}, "/schedules/0", "unknown_schedule"),
-        ({"schedules": ["step_decay"]}, "/schedules/0", "needs_fields"),
-        ({"schedules": [{"kind": "cosine", "min": 0}]}, "/schedules/0/min", "extra_forbidden"),
-        ({"schedules": ["rex", "rex"]}, "/schedules/1", "repeated_value"),
-        ({"seeds": 2}, "/seeds", "greater_than_equal"),
-        ({"budget": {"updates": 100}}, "/budget/updates", "budget_too_small"),
-        ({"metric": "val_acuracy"}, "/metric", "not_measured"),
-        ({"epochs": None, "steps": 8, "metric": "test_loss"}, "/steps", "too_short_to_race"),
-        ({"epochs": None, "steps": 8, "metric": "test_loss"}, "/steps", "less_than_an_epoch"),
-        ({"limits": {"trials": 10}}, "/limits/trials", "too_many_trials"),
-        ({"limits": {"epochs": 10}}, "/limits/epochs", "too_many_epochs"),
-    ],
-)
+BAD: list[tuple[dict[str, Any], str, str]] = [
+    ({"optimizers": []}, "/optimizers", "too_short"),
+    ({"schedules": []}, "/schedules", "too_short"),
+    ({"optimizers": [{"kind": "adamm"}]}, "/optimizers/0/kind", "union_tag_invalid"),
+    ({"optimizers": [{"kind": "adam", "learning_rate": 0.1}]}, "/optimizers/0/learning_rate", "set_by_tune"),
+    ({"optimizers": [{"kind": "adam"}, {"kind": "adam"}]}, "/optimizers/1", "repeated_value"),
+    ({"schedules": ["cosin"]}, "/schedules/0", "unknown_schedule"),
+    ({"schedules": ["step_decay"]}, "/schedules/0", "needs_fields"),
+    ({"schedules": [{"kind": "cosine", "min": 0}]}, "/schedules/0/min", "extra_forbidden"),
+    ({"schedules": ["rex", "rex"]}, "/schedules/1", "repeated_value"),
+    ({"seeds": 2}, "/seeds", "greater_than_equal"),
+    ({"budget": {"updates": 100}}, "/budget/updates", "budget_too_small"),
+    ({"metric": "val_acuracy"}, "/metric", "not_measured"),
+    ({"epochs": None, "steps": 8, "metric": "test_loss"}, "/steps", "too_short_to_race"),
+    ({"epochs": None, "steps": 8, "metric": "test_loss"}, "/steps", "less_than_an_epoch"),
+    ({"limits": {"trials": 10}}, "/limits/trials", "too_many_trials"),
+    ({"limits": {"epochs": 10}}, "/limits/epochs", "too_many_epochs"),
+]
+"""Changes to `TUNE`, and the field and rule of the answer."""
+
+
+@pytest.mark.parametrize(("changes", "pointer", "rule"), BAD)
 def test_bad_input_is_refused_where_it_is(changes: dict[str, Any], pointer: str, rule: str) -> None:
     assert (pointer, rule) in problems(TUNE | changes)
 

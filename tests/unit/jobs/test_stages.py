@@ -267,3 +267,15 @@ def test_what_a_composite_job_costs_is_estimated_from_all_its_updates(db: Databa
         session.execute(update(Job).where(Job.job_id == submitted.job.job_id).values(**values))
     each = jobs.seconds_per_update(db, {"kind": "staged"})
     assert 2.0 == pytest.approx(each, rel=0.01)
+
+
+def test_the_progress_of_children_is_told_among_the_parents_events(db: Database) -> None:
+    submitted = submit(db)
+    parent_id = submitted.job.job_id
+    first, second = (claimed(db, pack_id) for pack_id in submitted.pack_ids)
+    jobs.renew(db, first, lease_seconds=60, done=5, total=10)
+    jobs.renew(db, second, lease_seconds=60, done=0, total=20)
+    jobs.renew(db, second, lease_seconds=60, done=10, total=20)
+    told = [event.data for event in jobs.events(db, parent_id) if event.kind == "progress"]
+    assert [{"done": 5, "total": 40}, {"done": 15, "total": 40}] == told
+    assert (15, 40) == (seen(db, parent_id).progress_done, seen(db, parent_id).progress_total)
