@@ -1,4 +1,4 @@
-"""`python -m benchmarks.regret [--measure | --fresh | --fit | --figures]`: see the package."""
+"""`python -m benchmarks.regret [--print | --measure | --fresh | --fit | --figures]`: see the package."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from benchmarks.regret import store
 def main() -> None:
     """Print, measure, fit or draw."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.regret", description=__doc__)
+    parser.add_argument("--print", action="store_true", help="print the report, write no page")
     parser.add_argument("--measure", action="store_true", help="train everything anew (about an hour on two cores)")
     parser.add_argument("--fresh", action="store_true", help="train the fresh tasks anew (20 minutes on two cores)")
     parser.add_argument("--fit", action="store_true", help="print the numbers of lrsearch/suggestions/consensus.py")
@@ -30,10 +31,7 @@ def main() -> None:
 
         draw_all(store.load())
     else:
-        from benchmarks.regret.report import Report
-
-        for part in Report(store.load(), store.load_fresh()).parts():
-            print(part, end="\n\n")
+        _report(writes=not chosen.print)
 
 
 def _measure(only: list[str]) -> None:
@@ -44,6 +42,23 @@ def _measure(only: list[str]) -> None:
     measure.measure_all_cycles()
     measure.measure_all_raised()
     store.pack()
+
+
+def _report(*, writes: bool) -> None:
+    from benchmarks.regret import page
+    from benchmarks.regret.report import Report
+
+    blocks = Report(store.load(), store.load_fresh()).blocks()
+    for name, block in blocks.items():
+        print(f"## {name}\n\n{block}", end="\n\n")
+    if writes:
+        from benchmarks.regret.pictures import draw_all
+
+        unseen = page.write(blocks)
+        draw_all(store.load())
+        print(f"Written: {', '.join(one.name for one in page.PAGES)}, docs/images/advice_*.png.")
+        if unseen:
+            print(f"On no page: {', '.join(unseen)}.")
 
 
 def _fit() -> None:

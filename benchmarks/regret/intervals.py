@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import ClassVar, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,8 +67,16 @@ def coverage(
     return float(np.mean([held for held, _ in found])), float(np.mean([width for _, width in found]))
 
 
+class Uncut(Consensus):
+    """The rule with the whole range of the repeats' suggestions as its interval."""
+
+    certain: ClassVar[float] = math.inf
+    level: ClassVar[float | None] = None
+
+
 def interval_rows(tasks: Sequence[Measured]) -> list[list[str]]:
     """Rows of the report's table."""
     answers = [advice(task, Consensus()) for task in tasks]
     found = {name: coverage(tasks, answers, interval) for name, interval in INTERVALS.items()}
+    found["the repeats' range, not cut"] = coverage(tasks, [advice(task, Uncut()) for task in tasks], repeats_range)
     return [[name, f"{share:.0%}", f"{width:.2f}"] for name, (share, width) in found.items()]

@@ -30,7 +30,7 @@ FOLDER: Final = Path(__file__).resolve().parent.parent.parent / "docs" / "images
 SHOWN: Final = ("fastai valley", "dataiku, middle of range", "surmenok, running mean", "Keras default")
 """Rivals in the figure of regrets."""
 EXAMPLES: Final = ("digits-rmsprop", "cancer_deep-adam", "wine_bn-adadelta", "diabetes_bn-adagrad")
-"""Tasks of the figure of examples: one as it should be, and three that show what fails."""
+"""Tasks of the figure of examples: one as it should be, the overfitting, a ramp of its own, and repeats lost in noise."""
 
 
 def draw_all(tasks: Sequence[Measured]) -> None:
@@ -84,7 +84,7 @@ def _tasks(tasks: Sequence[Measured]) -> Any:
             axes.text(-5.9, row, "no answer", fontsize=6, color="C3", va="center")
     axes.set_yticks(range(len(ordered)), [task.task.name for task in ordered], fontsize=6)
     axes.set(
-        xlim=(-6.0, 1.2),
+        xlim=(-6.0, 3.2),
         ylim=(-1, len(ordered)),
         xlabel="log10 of the learning rate",
         title="Rates with a regret under 0.05 (bars), the best one (dots), consensus (ticks, 8 draws)",
@@ -94,7 +94,7 @@ def _tasks(tasks: Sequence[Measured]) -> Any:
 
 
 def _good_rates(axes: Any, task: Measured, row: int) -> None:
-    rates = np.arange(-6.0, 1.001, 0.02)
+    rates = np.arange(-6.0, task.log_rates[-1] + 0.001, 0.02)
     good = np.array([task.regret(float(rate)) < GOOD for rate in rates])
     axes.fill_between(rates, row - 0.38, row + 0.38, where=good, color="C0", alpha=0.35, linewidth=0.0)
 
@@ -119,10 +119,11 @@ def _example(axes: Any, task: Measured) -> None:
         axes.axvline(np.log10(answer.lr), color="C3", linewidth=2.0)
     said = f"suggestion {answer.lr:.2g}" if answer.lr is not None else answer.verdict.value
     first = np.median([curve.losses[0] for curve in curves_of(task)[:3]])
-    axes.set(xlim=(-7.0, 1.0), ylim=(0.0, 2.2 * first), xlabel="log10 of the learning rate", ylabel="batch loss")
+    ends = np.log10(curves_of(task)[0].lrs[0]), task.log_rates[-1]
+    axes.set(xlim=ends, ylim=(0.0, 2.2 * first), xlabel="log10 of the learning rate", ylabel="batch loss")
     axes.set_title(f"{task.task.name}: {said}, best {10.0**task.best:.2g}", fontsize=10)
     right = axes.twinx()
-    rates = np.arange(-6.0, 1.001, 0.02)
+    rates = np.arange(-6.0, ends[1] + 0.001, 0.02)
     right.plot(rates, [task.regret(float(rate)) for rate in rates], color="C1", linewidth=1.4)
     right.set_ylim(0.0, 1.05)
     right.set_ylabel("regret", color="C1")

@@ -1,24 +1,43 @@
-"""The race of `confirm: true`, replayed on stored losses: candidates on the benchmark's grid around a suggestion."""
+"""The race of `confirm: true`, replayed on stored losses: candidates on the benchmark's grid around a suggestion.
+
+A job's candidates lie around the suggestion itself, at most an eighth of a decade beside those of the replay, whose
+losses are known. `moved` tells what that changes: the replay decides by the losses of its own candidates, and the job's
+candidate in the same place is judged.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.regret.evaluate import figures, regrets
+from benchmarks.regret.fit import folds
 from benchmarks.regret.measure import GRID
 from benchmarks.regret.truth import Measured
 from lrsearch.experiments.race import Race, smoothed_places
 
 Floats = NDArray[np.float64]
+Places = Callable[[Floats], Floats]
 
 LENGTHS: Final = ("50 updates", "100 updates", "200 updates", "all updates")
 """The checkpoints of `Measured.race`."""
+DEFAULT_LENGTH: Final = 2
+"""The checkpoint of the default race, 200 updates."""
 
 
-def winner(task: Measured, log_rate: float, race: Race, checkpoint: int, seeds: Sequence[int]) -> float:
+def winner(
+    task: Measured,
+    log_rate: float,
+    race: Race,
+    checkpoint: int,
+    seeds: Sequence[int],
+    *,
+    places: Places = smoothed_places,
+) -> float:
     """log10 of the winner among the grid's rates next to the candidates of the race; NaN without a suggestion."""
     if np.isnan(log_rate):
         return np.nan
@@ -27,14 +46,63 @@ def winner(task: Measured, log_rate: float, race: Race, checkpoint: int, seeds: 
     part = slice(max(0, middle - half), min(len(GRID), middle + half + 1))
     losses = task.race[checkpoint][part][:, list(seeds)]
     pulled = race.pull * losses.shape[0] * (GRID[part] - GRID[middle]) ** 2
-    return float(GRID[part][int(np.argmin(smoothed_places(losses) + pulled))])
+    return float(GRID[part][int(np.argmin(places(losses) + pulled))])
 
 
-def winners(tasks: Sequence[Measured], answers: Floats, race: Race, checkpoint: int) -> Floats:
+def winners(
+    tasks: Sequence[Measured], answers: Floats, race: Race, checkpoint: int, places: Places = smoothed_places
+) -> Floats:
     """log10 of the winners: shape (tasks, draws); draw i races with the seeds i, i+1, ... of the three stored ones."""
     return np.array(
         [
-            [winner(task, x, race, checkpoint, [(i + j) % 3 for j in range(race.seeds)]) for i, x in enumerate(row)]
+            [
+                winner(task, x, race, checkpoint, [(i + j) % 3 for j in range(race.seeds)], places=places)
+                for i, x in enumerate(row)
+            ]
             for task, row in zip(tasks, answers, strict=True)
         ]
     )
+
+
+def moved(answers: Floats, won: Floats) -> Floats:
+    """The winners moved to the job's candidates: by the distance of the suggestion from the rate of the grid next to it."""
+    nearest = GRID[np.argmin(np.abs(np.nan_to_num(answers)[..., None] - GRID), axis=-1)]
+    return won + (answers - nearest)
+
+
+def unsmoothed(losses: Floats) -> Floats:
+    """Mean places without the neighbours': what the smoothing of `smoothed_places` is compared with."""
+    filled = np.where(np.isfinite(losses), losses, np.inf)
+    below = (filled[None, :, :] < filled[:, None, :]).sum(axis=1)
+    equal = (filled[None, :, :] == filled[:, None, :]).sum(axis=1)
+    found: Floats = (below + 0.5 * (equal + 1.0)).mean(axis=1)
+    return found
+
+
+PULLS: Final = (0.0, 0.05, 0.1, 0.2, 0.4)
+SIZES: Final = (9, 11, 15)
+SMOOTHINGS: Final[tuple[Places, ...]] = (smoothed_places, unsmoothed)
+
+
+def chosen_anew(tasks: Sequence[Measured], answers: Floats) -> Floats:
+    """Winners of the race whose pull, size and smoothing were chosen on the tasks of all other data sets.
+
+    Chosen is the least sum of mean and 90 % quantile of the regret, as in the fit of the rule.
+    """
+    tried = {
+        (race, places): winners(tasks, answers, race, DEFAULT_LENGTH, places)
+        for race, places in itertools.product(
+            [Race(candidates=size, pull=pull) for size, pull in itertools.product(SIZES, PULLS)], SMOOTHINGS
+        )
+    }
+    lost = {choice: regrets(tasks, won) for choice, won in tried.items()}
+    found = np.full_like(answers, np.nan)
+    for train, out in folds(tasks):
+        best = min(lost, key=lambda choice: _cost(lost[choice][train]))
+        found[out] = tried[best][out]
+    return found
+
+
+def _cost(lost: Floats) -> float:
+    summed = figures(lost)
+    return summed.mean + summed.p90

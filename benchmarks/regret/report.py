@@ -4,12 +4,24 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.regret import bounds
+from benchmarks.regret import bounds, sentences
 from benchmarks.regret import rows as added
+from benchmarks.regret.ablations import (
+    FEATURE_HEAD,
+    NEIGHBOUR_HEAD,
+    NOISE_HEAD,
+    averaged,
+    feature_rows,
+    neighbour_rows,
+    noise_rows,
+    other_rules,
+)
 from benchmarks.regret.evaluate import (
     DRAWS,
     HEAD,
@@ -25,13 +37,12 @@ from benchmarks.regret.evaluate import (
 from benchmarks.regret.fit import Fit, folds, folds_by_optimizer
 from benchmarks.regret.intervals import holds, interval_rows
 from benchmarks.regret.measure import GRID, VERDICT_TASKS
-from benchmarks.regret.races import LENGTHS, winners
+from benchmarks.regret.races import DEFAULT_LENGTH, LENGTHS, chosen_anew, moved, winners
 from benchmarks.regret.rivals import RIVALS, Rival
 from benchmarks.regret.store import load_case_races, load_cycles, load_verdicts
 from benchmarks.regret.truth import Measured
 from lrsearch.experiments.confirmation import LEAST_HELD_OUT
 from lrsearch.experiments.race import Race, smoothed_places
-from lrsearch.suggestions import RULES
 from lrsearch.suggestions.base import Suggestion
 from lrsearch.suggestions.consensus import Consensus
 from lrsearch.training import catalog
@@ -39,7 +50,9 @@ from lrsearch.training import catalog
 Floats = NDArray[np.float64]
 Tasks = Sequence[Measured]
 
-INTERVAL_HEAD = ("interval", "holds", "decades wide")
+INTERVAL_HEAD: Final = ("interval", "holds", "decades wide")
+RACES: Final = ((9, 1, 2), (9, 3, 2), (11, 3, 2), (15, 3, 0), (15, 3, 1), (15, 3, 2), (15, 3, 3))
+"""Races of the table: candidates, seeds, place of the length in `LENGTHS`."""
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -64,6 +77,36 @@ class Report:
         self.has_race = [i for i, task in enumerate(tasks) if np.isfinite(task.race).any()]
         self.raced = [tasks[i] for i in self.has_race]
 
+    @cached_property
+    def others(self) -> dict[str, Floats]:
+        """Our other rules."""
+        return other_rules(self.tasks)
+
+    @cached_property
+    def rivals(self) -> dict[str, Floats]:
+        """Other tools' rules."""
+        return {rival.name: theirs(self.tasks, rival) for rival in RIVALS}
+
+    @cached_property
+    def fresh_answers(self) -> Floats:
+        """Of `consensus` as it ships, on the fresh tasks."""
+        return ours(self.fresh, lambda _: Consensus())
+
+    @cached_property
+    def fresh_raced(self) -> Floats:
+        """The winners of the default race on the fresh tasks."""
+        return winners(self.fresh, self.fresh_answers, Race(), DEFAULT_LENGTH)
+
+    @cached_property
+    def fresh_rivals(self) -> dict[str, Floats]:
+        """Other tools' rules on the fresh tasks."""
+        return {rival.name: theirs(self.fresh, rival) for rival in RIVALS}
+
+    @cached_property
+    def won(self) -> Floats:
+        """The winners of the default race around held-out `consensus`: shape (raced tasks, draws)."""
+        return winners(self.raced, self.held_out[self.has_race], Race(), DEFAULT_LENGTH)
+
     def row(self, name: str, answers: Floats, cost: str) -> list[str]:
         """One rule in the main table."""
         return [name, *figures(regrets(self.tasks, answers)).cells(), cost]
@@ -81,19 +124,16 @@ class Report:
             self.row("as it ships, 1 range test", self.repeats(1), "100"),
             self.row("as it ships, 8 range tests", self.repeats(DRAWS), "8 x 100"),
             self.row("as it ships, 3 of 300 updates", long_answers(self.tasks, default), "3 x 300"),
+            self.row("as it ships, the repeats' losses averaged", averaged(self.tasks), tests),
         ]
-        rows += [
-            self.row(f"ours: {kind}", ours(self.tasks, lambda _, rule=rule: rule()), tests)
-            for kind, rule in RULES.items()
-            if kind != "consensus"
-        ]
-        rows += [self.row(rival.name, theirs(self.tasks, rival), str(rival.updates)) for rival in RIVALS]
+        rows += [self.row(f"ours: {kind}", answers, tests) for kind, answers in self.others.items()]
+        rows += [self.row(rival.name, self.rivals[rival.name], str(rival.updates)) for rival in RIVALS]
         rows.append(self.where_it_answers(RIVALS[0]))
         return table(["rule", *HEAD, "updates"], rows)
 
     def where_it_answers(self, rival: Rival) -> list[str]:
         """A rival on the draws on which held-out `consensus` has an answer: it must not win by keeping silent."""
-        answers = np.where(np.isnan(self.held_out), np.nan, theirs(self.tasks, rival))
+        answers = np.where(np.isnan(self.held_out), np.nan, self.rivals[rival.name])
         return self.row(f"{rival.name}, where consensus answers", answers, str(rival.updates))
 
     def repeats(self, count: int) -> Floats:
@@ -106,60 +146,65 @@ class Report:
         return table(["case", "verdicts of 8 draws", "worst regret of the rates given"], rows)
 
     def races(self) -> str:
-        """The job with `confirm: true`, by length and size of the race."""
-        rows = [
-            self._raced(Race(steps=200, candidates=candidates, seeds=seeds), checkpoint)
-            for candidates, seeds in ((9, 1), (11, 1), (9, 3), (11, 3), (15, 3))
-            for checkpoint in range(len(LENGTHS))
+        """The job with `confirm: true`, by length and size of the race, and what its parts are worth."""
+        around = self.held_out[self.has_race]
+        rows = [self._raced(Race(candidates=size, seeds=seeds), length) for size, seeds, length in RACES]
+        again = np.where(np.isnan(self.won), np.nan, chosen_anew(self.raced, around))
+        default = self._cost(Race(), DEFAULT_LENGTH)
+        rows += [
+            self._raced(Race(pull=0.0), DEFAULT_LENGTH, "the default race without pull"),
+            self._race_row("the default race, judged at the job's own candidates", moved(around, self.won), default),
+            self._race_row("pull, size and smoothing chosen anew without each data set", again, "-"),
         ]
         return table(["race", *HEAD, "extra updates"], rows)
 
-    def _raced(self, race: Race, checkpoint: int) -> list[str]:
+    def _raced(self, race: Race, checkpoint: int, name: str | None = None) -> list[str]:
         answers = winners(self.raced, self.held_out[self.has_race], race, checkpoint)
-        spent = int(np.mean([task.race_steps[checkpoint] for task in self.raced])) * race.trials
-        name = f"{race.candidates} rates, {race.seeds} seed{'s' * (race.seeds > 1)}, {LENGTHS[checkpoint]}"
-        return [name, *figures(regrets(self.raced, answers)).cells(), f"{spent:,}"]
+        said = f"{race.candidates} rates, {race.seeds} seed{'s' * (race.seeds > 1)}, {LENGTHS[checkpoint]}"
+        return self._race_row(name or said, answers, self._cost(race, checkpoint))
+
+    def _cost(self, race: Race, checkpoint: int) -> str:
+        return f"{int(np.mean([task.race_steps[checkpoint] for task in self.raced])) * race.trials:,}"
+
+    def _race_row(self, name: str, answers: Floats, cost: str) -> list[str]:
+        return [name, *figures(regrets(self.raced, answers)).cells(), cost]
 
     def raced_intervals(self) -> Iterator[list[str]]:
         """How often intervals around the winner of the default race hold."""
-        answers = winners(self.raced, self.held_out[self.has_race], Race(), 2)
         for reach in (0.0, 0.05, 0.125):
             held = [
                 holds(task, x - reach, x + reach)
-                for task, row in zip(self.raced, answers, strict=True)
+                for task, row in zip(self.raced, self.won, strict=True)
                 for x in row[~np.isnan(row)]
             ]
             yield [f"winner of the race ± {reach} decades", f"{np.mean(held):.0%}", f"{2 * reach:.2f}"]
 
     def by(self, name: str, key: Callable[[Measured], str]) -> str:
-        """Mean and p90 of held-out `consensus` and of the best rival, for each value of a key."""
-        rival = theirs(self.tasks, RIVALS[0])
+        """Held-out `consensus`, the default race around it, and the best-known rival, for each value of a key."""
+        raced = np.full_like(self.held_out, np.nan)
+        raced[self.has_race] = self.won
+        sides = {"consensus, held out": self.held_out, "with the default race": raced}
+        sides |= {RIVALS[0].name: self.rivals[RIVALS[0].name]}
         rows: list[list[str]] = []
         for value in sorted({key(task) for task in self.tasks}):
             chosen = [i for i, task in enumerate(self.tasks) if key(task) == value]
-            found = [figures(regrets([self.tasks[i] for i in chosen], part[chosen])) for part in (self.held_out, rival)]
-            cells = [
-                cell for one in found for cell in (f"{one.mean:.3f}", f"{one.worst_task:.3f}", f"{one.failures:.0%}")
-            ]
-            rows.append([value, str(len(chosen)), *cells])
-        columns = [
-            f"{who} {what}" for who in ("consensus", RIVALS[0].name) for what in ("mean", "worst task", "no answer")
-        ]
-        return table([name, "tasks", *columns], rows)
+            for side, answers in sides.items():
+                kept = [i for i in chosen if i in self.has_race] if answers is raced else chosen
+                if kept:
+                    found = figures(regrets([self.tasks[i] for i in kept], answers[kept]))
+                    rows.append([value, side, str(len(kept)), *found.cells()])
+        return table([name, "rule", "tasks", *HEAD], rows)
 
     def fresh_rules(self) -> str:
         """The default as it ships, and the rivals, on tasks that nothing was tuned on."""
-        shipped, race = ours(self.fresh, lambda _: Consensus()), Race()
         rows = [
-            ["consensus as it ships", *figures(regrets(self.fresh, shipped)).cells()],
-            ["with the default race", *figures(regrets(self.fresh, winners(self.fresh, shipped, race, 2))).cells()],
+            ["consensus as it ships", *figures(regrets(self.fresh, self.fresh_answers)).cells()],
+            ["with the default race", *figures(regrets(self.fresh, self.fresh_raced)).cells()],
         ]
-        rows += [
-            [f"ours: {kind}", *figures(regrets(self.fresh, ours(self.fresh, lambda _, rule=rule: rule()))).cells()]
-            for kind, rule in RULES.items()
-            if kind != "consensus"
-        ]
-        rows += [[one.name, *figures(regrets(self.fresh, theirs(self.fresh, one))).cells()] for one in RIVALS]
+        own = other_rules(self.fresh)
+        rows += [[f"ours: {kind}", *figures(regrets(self.fresh, answers)).cells()] for kind, answers in own.items()]
+        found = self.fresh_rivals
+        rows += [[name, *figures(regrets(self.fresh, answers)).cells()] for name, answers in found.items()]
         return table(["rule", *HEAD], rows)
 
     def case_races(self) -> str:
@@ -189,20 +234,25 @@ class Report:
         ]
         return table(["task", "mean regret", "no answer", "median suggestion", "best rate of the grid"], rows)
 
-    def parts(self) -> Iterator[str]:
-        """The report, part by part."""
-        yield f"# Regret on {len(self.tasks)} tasks, {DRAWS} draws each\n\n{self.rules()}"
-        yield f"## By optimizer\n\n{self.by('optimizer', lambda task: task.task.optimizer)}"
-        yield f"## By size of the model\n\n{self.by('weights', size_class)}"
-        yield f"## By data set\n\n{self.by('data', lambda task: task.task.family.group)}"
-        yield f"## Where consensus does worst\n\n{self.failures()}"
-        yield f"## With a race (`confirm: true`)\n\n{self.races()}"
-        if self.fresh:
-            yield f"## On {len(self.fresh)} fresh tasks\n\n{self.fresh_rules()}"
-        yield f"## Verdicts after the race\n\n{self.case_races()}"
-        yield f"## Verdicts\n\n{self.verdicts()}"
-        yield f"## Intervals\n\n{table(INTERVAL_HEAD, [*interval_rows(self.tasks), *self.raced_intervals()])}"
-        yield f"## Bounds for cyclical schedules\n\n{table(bounds.HEAD, bounds.bounds_rows(load_cycles()))}"
+    def blocks(self) -> dict[str, str]:
+        """Everything that is printed, and written into the pages: name of the block -> Markdown."""
+        tables = {
+            "rules": self.rules(),
+            "neighbours": table(NEIGHBOUR_HEAD, neighbour_rows(self.tasks)),
+            "noise": table(NOISE_HEAD, noise_rows()),
+            "features": table(FEATURE_HEAD, feature_rows(self.tasks, self.fresh)),
+            "optimizers": self.by("optimizer", lambda task: task.task.optimizer),
+            "sizes": self.by("weights", size_class),
+            "data_sets": self.by("data", lambda task: task.task.family.group),
+            "failures": self.failures(),
+            "races": self.races(),
+            "fresh": self.fresh_rules(),
+            "intervals": table(INTERVAL_HEAD, [*interval_rows(self.tasks), *self.raced_intervals()]),
+            "bounds": table(bounds.HEAD, bounds.bounds_rows(load_cycles())),
+            "verdicts": self.verdicts(),
+            "verdict_races": self.case_races(),
+        }
+        return tables | sentences.blocks(self)
 
 
 def _verdict_row(case: Measured, answers: Sequence[Suggestion]) -> list[str]:

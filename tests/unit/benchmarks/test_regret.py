@@ -1,13 +1,18 @@
 """The regret benchmark: its ground truth, its rivals, and what the stored tasks promise of the default rule."""
 
+import sys
+
 import numpy as np
 import pytest
 
-from benchmarks.regret import rivals, store
+from benchmarks.regret import fresh, measure, page, rivals, store
+from benchmarks.regret.__main__ import main
+from benchmarks.regret.ablations import answered, any_repeat, shifted
 from benchmarks.regret.evaluate import advice, figures, ours, regrets, theirs
 from benchmarks.regret.fit import fitted, folds, regret_by_shift
-from benchmarks.regret.measure import schedules
-from benchmarks.regret.races import winner
+from benchmarks.regret.measure import GRID, VERDICT_TASKS, schedules
+from benchmarks.regret.races import moved, winner
+from benchmarks.regret.report import Report
 from benchmarks.regret.tasks import tasks
 from benchmarks.regret.truth import Measured, mean_losses
 from lrsearch.experiments.race import Race
@@ -137,3 +142,120 @@ def test_the_schedules_run_between_their_bounds():
     triangle, cycle = schedules(0.01, 0.1, 200)
     assert pytest.approx((0.01, 0.1)) == (triangle.min(), triangle.max())
     assert pytest.approx((0.01, 0.1), rel=1e-6) == (cycle[0], cycle.max())
+
+
+def test_the_fresh_tasks_are_stored_on_data_of_their_own_with_an_optimizer_no_other_task_has():
+    stored = store.load_fresh()
+    assert [task.name for task in fresh.tasks()] == [measured.task.name for measured in stored]
+    others = {measured.task.family.group for measured in store.load()}
+    assert set() == others & {measured.task.family.group for measured in stored}
+    assert "nadam" in {measured.task.optimizer for measured in stored} - {task.optimizer for task in tasks()}
+    for measured in stored:
+        assert np.isfinite(measured.losses).all()
+        assert (measured.losses <= measured.losses[0]).all()
+        assert (8, 100) == measured.curves["ramp"][1].shape
+
+
+def test_adadelta_is_known_above_the_grid_and_has_a_ramp_of_its_own():
+    found = [one for one in (*store.load(), *store.load_fresh()) if one.task.optimizer == "adadelta"]
+    assert len(found) > 9
+    assert {3.0} == {float(one.log_rates[-1]) for one in found}
+    assert {1e3} == {round(float(one.curves["raised"][0][-1]), 6) for one in found}
+    assert {1.0} == {float(one.log_rates[-1]) for one in store.load() if one.task.optimizer != "adadelta"}
+
+
+def test_the_races_of_the_verdict_cases_are_stored_with_the_untrained_model_first():
+    races = store.load_case_races()
+    assert set(VERDICT_TASKS) == set(races)
+    assert {(1 + len(GRID), 3)} == {losses.shape for losses in races.values()}
+    assert pytest.approx(np.log(3), rel=1e-3) == races["label noise, samples seen 11 times"][0].mean()
+
+
+def test_fresh_measures_what_is_missing_and_packs_it(monkeypatch, tmp_path):
+    monkeypatch.setattr(sys, "argv", ["regret", "--fresh"])
+    done = []
+    monkeypatch.setattr(measure, "measure_all_fresh", lambda: done.append("measured"))
+    monkeypatch.setattr(store, "pack_fresh", lambda: done.append("packed"))
+    main()
+    assert ["measured", "packed"] == done
+
+
+def test_a_packed_fresh_task_is_read_as_it_was_measured(monkeypatch, tmp_path):
+    task = fresh.tasks()[0]
+    measured = packed_again(monkeypatch, tmp_path, task)
+    original = next(one for one in store.load_fresh() if one.task == task)
+    assert pytest.approx(original.losses, rel=1e-6) == measured.losses
+    assert np.array_equal(original.curves["ramp"][1], measured.curves["ramp"][1])
+
+
+def packed_again(monkeypatch, folder, task):
+    """A task as `--fresh` leaves it in its folder, packed into a file of its own and read from there."""
+    known = store._stored(store.FRESH_FILE)
+    i = known["names"].tolist().index(task.name)
+    truth = np.repeat(known["losses"][i].astype(np.float64)[:, None], 3, axis=1)
+    epochs = 100
+    race = {"race_validation": np.ones((len(GRID), 3, epochs))}
+    ramps = {name: known[name][i].astype(np.float64) for name in measure.RAMPS}
+    np.savez(folder / f"{task.name}.npz", truth=truth, **ramps, **race)
+    adadelta = next(one for one in fresh.tasks() if one.optimizer == "adadelta")
+    np.savez(folder / f"raised-{task.name}.npz", losses=np.ones((8, 100)))
+    np.savez(folder / f"above-{adadelta.name}.npz", truth=np.ones((8, 3)))
+    for case in VERDICT_TASKS.values():
+        np.savez(folder / f"race-{case.family.name}.npz", losses=np.ones((1 + len(GRID), 3)))
+    file = folder / "fresh.npz.xz"
+    with monkeypatch.context() as patched:
+        patched.setattr(store, "FOLDER", folder)
+        patched.setattr(store, "FRESH_FILE", file)
+        store.pack_fresh()
+    (measured,) = store._load(store._stored(file), [task])
+    return measured
+
+
+def test_a_page_is_filled_between_its_markers_and_nowhere_else():
+    text = "a\n<!-- regret one: begin -->\nold\n<!-- regret one: end -->\nb | 1 |\n"
+    assert ["one"] == page.names_in(text)
+    new = page.filled(text, {"one": "| new |", "two": "elsewhere"})
+    assert "a\n<!-- regret one: begin -->\n| new |\n<!-- regret one: end -->\nb | 1 |\n" == new
+    assert new == page.filled(new, {"one": "| new |"})
+    with pytest.raises(KeyError, match="one"):
+        page.filled(text, {})
+
+
+def test_every_table_of_the_advice_stands_between_markers():
+    text = (page.ROOT / "docs" / "advice.md").read_text(encoding="utf-8")
+    blank = page.filled(text, dict.fromkeys(page.names_in(text), ""))
+    assert [] == [line for line in blank.splitlines() if line.startswith("|")]
+    assert len(page.names_in(text)) > 20
+
+
+@pytest.mark.long
+def test_the_pages_say_what_the_command_prints():
+    blocks = Report(store.load(), store.load_fresh()).blocks()
+    for one in page.PAGES:
+        text = one.read_text(encoding="utf-8")
+        assert text == page.filled(text, blocks), f"{one.name}: run make regret"
+
+
+def test_the_main_figures_of_the_pages_are_those_of_the_stored_measurements():
+    """The part of the drift test that is cheap; `test_the_pages_say_what_the_command_prints` looks at all."""
+    text = (page.ROOT / "docs" / "advice.md").read_text(encoding="utf-8")
+    shipped = figures(regrets(store.load_fresh(), ours(store.load_fresh(), lambda _: Consensus())))
+    assert f"| consensus as it ships | {' | '.join(shipped.cells())} |" in text
+    shipped = figures(regrets(store.load(), ours(store.load(), lambda _: Consensus())))
+    assert f"| consensus as it ships (fitted on all) | {' | '.join(shipped.cells())} | 3 x 100 |" in text
+
+
+def test_a_race_moved_to_the_jobs_candidates_keeps_the_distance_of_the_suggestion_from_the_grid():
+    found = moved(np.array([[-2.5, np.nan, -2.4]]), np.array([[-2.0, np.nan, -2.0]]))
+    np.testing.assert_allclose(found, [[-2.0, np.nan, -1.9]])
+
+
+def test_a_rate_from_any_repeat_answers_at_least_as_often(some):
+    shipped = [advice(task, Consensus()) for task in some[:6]]
+    assert answered([any_repeat(task) for task in some[:6]]) >= answered(shipped)
+
+
+def test_a_feature_moved_by_its_best_shift_is_as_good_as_it_was_where_no_shift_helps(some):
+    answers = ours(some, lambda _: Consensus())
+    plain, moved_ = (figures(regrets(some, one)).mean for one in (answers, shifted(some, answers, by_kind=False)))
+    assert moved_ < 2 * plain + 0.01
