@@ -59,7 +59,7 @@ def run(url: str, document: dict[str, Any], folder: Path, name: str, screen: Any
         ServiceError: the document is refused.
         JobError: the job did not succeed.
     """
-    from lrsearch.cli.show import follow, show_result
+    from lrsearch.cli.show import follow, show_result, waited
     from lrsearch.client import Client
 
     with Client(url) as client:
@@ -68,7 +68,8 @@ def run(url: str, document: dict[str, Any], folder: Path, name: str, screen: Any
         job = follow(client, job_id, screen)
         if job["status"] != "succeeded":
             raise JobError(f"The job {job['status']}: {(job['error'] or {}).get('message', 'no error was recorded')}")
-        show_result(client.result(job_id), time.monotonic() - started, screen)
+        elapsed = time.monotonic() - started
+        show_result(client.result(job_id), elapsed, screen, waited_seconds=waited(job))
         folder.mkdir(parents=True, exist_ok=True)
         for plot in client.plots(job_id):
             file = folder / f"{name}-{plot['name']}.png"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,6 +17,9 @@ from lrsearch.errors import InvalidDocument, Problem
 
 WIDTH: Final = 120
 """Columns of the tables where no terminal says how wide it is."""
+
+WORTH_TELLING_SECONDS: Final = 0.1
+"""A wait shorter than this is not worth a word."""
 
 
 def console() -> Console:
@@ -67,14 +71,32 @@ def follow(client: Client, job_id: str, screen: Console) -> Mapping[str, Any]:
         return client.wait(job_id, update)
 
 
-def show_result(result: Mapping[str, Any], elapsed_seconds: float, screen: Console) -> None:
-    """Bounds by rule or leaderboard, what they amount to, and the seconds spent."""
+def show_result(
+    result: Mapping[str, Any], elapsed_seconds: float, screen: Console, *, waited_seconds: float = 0.0
+) -> None:
+    """Bounds by rule or leaderboard, what they amount to, and the seconds spent.
+
+    Args:
+        result: of a job.
+        elapsed_seconds: from its submission to its result.
+        screen: where to write.
+        waited_seconds: those of them in which no worker had begun; a service that has just started loads TensorFlow then.
+    """
     if "rules" in result:
         _show_bounds(result, screen)
     else:
         _show_leaderboard(result, screen)
     phases = ", ".join(f"{phase} {seconds:.2f} s" for phase, seconds in result["seconds"].items())
-    screen.print(f"Seconds: {elapsed_seconds:.1f} from POST to result ({phases}; {result['updates']} updates)")
+    waited = f"waiting for a worker {waited_seconds:.1f} s, " if waited_seconds >= WORTH_TELLING_SECONDS else ""
+    screen.print(f"Seconds: {elapsed_seconds:.1f} from POST to result ({waited}{phases}; {result['updates']} updates)")
+
+
+def waited(job: Mapping[str, Any]) -> float:
+    """Seconds from a job's submission to its first attempt; 0 where it has not begun."""
+    if job["started_at"] is None:
+        return 0.0
+    created, started = (datetime.fromisoformat(job[name]) for name in ("created_at", "started_at"))
+    return (started - created).total_seconds()
 
 
 def _show_leaderboard(result: Mapping[str, Any], screen: Console) -> None:

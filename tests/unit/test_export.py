@@ -132,3 +132,13 @@ def test_a_leaderboard_is_shown_with_its_flags(client: Client, job_id: str) -> N
     show.show_result(client.result(job_id), 1.0, screen)
     text = screen.export_text()
     assert all(word in text for word in ("learning_rate=0.1", "Recommendation", "too_few_seeds", "updates"))
+
+
+def test_the_seconds_say_what_was_spent_waiting_for_a_worker(client: Client, job_id: str) -> None:
+    from rich.console import Console
+
+    job = {"created_at": "2026-01-01T00:00:00Z", "started_at": "2026-01-01T00:00:05.25Z"}
+    screen = Console(record=True, width=120, file=io.StringIO())
+    show.show_result(client.result(job_id), 6.0, screen, waited_seconds=show.waited(job))
+    assert "6.0 from POST to result (waiting for a worker 5.2 s, " in screen.export_text()
+    assert 0.0 == show.waited(job | {"started_at": None})
