@@ -83,7 +83,7 @@ def _ranking(rows: Sequence[Row], metric: str, subject: str) -> PlotSpec:
     values = [rank.value for rank in ranks]
     return PlotSpec(
         name="ranking",
-        title=f"{words(metric)}, best first; settings of one group are not distinguishable from its first. {subject}",
+        title=f"{_headed(metric)}, best first; settings of one group are not distinguishable from its first. {subject}",
         x_label=f"{words(metric)}, mean over the seeds with its 95 % interval",
         y_label="",
         x_log="loss" in metric and is_wide(values),
@@ -110,6 +110,12 @@ def words(metric: str) -> str:
     return "training " + metric.replace("_", " ")
 
 
+def _headed(metric: str) -> str:
+    """The metric's words as the head of a title."""
+    name = words(metric)
+    return name[:1].upper() + name[1:]
+
+
 def _over_value(rows: Sequence[Row], pointer: str, metric: str, subject: str) -> PlotSpec:
     ordered = sorted(rows, key=lambda row: row["values"][pointer])
     x = [float(row["values"][pointer]) for row in ordered]
@@ -125,7 +131,7 @@ def _over_value(rows: Sequence[Row], pointer: str, metric: str, subject: str) ->
     ]
     return PlotSpec(
         name=f"metric_over_{pointer.rpartition('/')[2]}",
-        title=f"{words(metric)} after training, by {short(pointer)}. {subject}",
+        title=f"{_headed(metric)} after training, by {short(pointer)}. {subject}",
         x_label=short(pointer) + (" (log scale)" if is_wide(x) else ""),
         y_label=words(metric) + (" (log scale)" if "loss" in metric and is_wide(single) else ""),
         x_log=is_wide(x),
@@ -159,7 +165,7 @@ def _heat_map(rows: Sequence[Row], fields: Sequence[str], metric: str, direction
     place = None if rows[0]["diverged"] else (y.index(best[up]), x.index(best[across]))
     return PlotSpec(
         name="heat_map",
-        title=f"{words(metric)} after training (to {direction}), by {short(across)} and {short(up)}. {subject}",
+        title=f"{_headed(metric)} after training (to {direction}), by {short(across)} and {short(up)}. {subject}",
         x_label=short(across),
         y_label=short(up),
         heat=Heat(words(metric), [f"{value:g}" for value in x], [f"{value:g}" for value in y], values, place),
@@ -219,7 +225,7 @@ def learning_rates(curves: Sequence[Row], subject: str) -> PlotSpec:
         lines.setdefault(key, []).append(curve["setting"])
         steps[key] = curve["steps"]
     drawn = [Line(_label(names), steps[rates], list(rates)) for rates, names in list(lines.items())[:MOST_LINES]]
-    is_log = is_wide([rate for line in drawn for rate in line.y])
+    is_log = any(rate > 0 for line in drawn for rate in line.y)
     return PlotSpec(
         name="learning_rates",
         title=f"Learning rate of every update. {subject}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -13,17 +14,36 @@ MARGIN = 0.08
 """Free space above and below, as a share of the range."""
 REACH = 1.5
 """How far above the third quartile the axis may reach, in distances from the 5th percentile to that quartile."""
+FEW, FEW_REACH = 50, 6.0
+"""Values below which quartiles say little, and how far the axis may reach there."""
+LOG_DECADES = 8.0
+"""Decades a logarithmic axis shows at most, from its greatest value down: a rate that a plateau divides by 10 again and again
+would leave no room for the rest."""
 
 
 def y_range(plot: PlotSpec) -> tuple[float, float] | None:
     """Low and high end of the y axis: everything from the least value up, but for what exploded.
 
     high = min(max, q75 + REACH (q75 - q5)) over all finite values. None when nothing finite is to be shown, or for a
-    logarithmic axis (the renderers' own range is right there).
+    logarithmic axis of at most `LOG_DECADES` (the renderers' own range is right there).
     """
     shown = [line.y for line in plot.lines] + [side for band in plot.bands for side in (band.low, band.high)]
     shown += [one.y for one in plot.whiskers]
-    return None if plot.y_log else value_range(_finite(shown))
+    return _log_range(_finite(shown)) if plot.y_log else value_range(_finite(shown))
+
+
+def plotly_range(plot: PlotSpec) -> list[float] | None:
+    """`y_range` as Plotly wants it: of a logarithmic axis the decimal logarithms."""
+    limits = y_range(plot)
+    return None if limits is None else [math.log10(end) if plot.y_log else end for end in limits]
+
+
+def _log_range(values: NDArray[np.float64]) -> tuple[float, float] | None:
+    """The upper `LOG_DECADES` of positive values; None where they need no more room than that."""
+    positive = values[values > 0]
+    if not len(positive) or positive.max() <= positive.min() * 10**LOG_DECADES:
+        return None
+    return float(positive.max() / 10**LOG_DECADES), float(positive.max() * 2)
 
 
 def value_range(values: NDArray[np.float64]) -> tuple[float, float] | None:
@@ -33,7 +53,7 @@ def value_range(values: NDArray[np.float64]) -> tuple[float, float] | None:
     low, high = float(values.min()), float(values.max())
     fifth, quartile = np.percentile(values, [5, 75], method="nearest")
     if quartile > fifth:
-        high = min(high, float(quartile + REACH * (quartile - fifth)))
+        high = min(high, float(quartile + (REACH if len(values) >= FEW else FEW_REACH) * (quartile - fifth)))
     space = MARGIN * (high - low) or max(abs(low) * MARGIN, 0.5)
     return low - space, high + space
 
@@ -52,7 +72,23 @@ def rank_range(ranks: Sequence[Rank]) -> tuple[float, float] | None:
     width = means[1] - means[0]
     ends = _finite([[rank.low, rank.high] for rank in ranks])
     near = ends[(ends >= means[0] - width) & (ends <= means[1] + width)]
-    return float(min([means[0], *near])), float(max([means[1], *near]))
+    low, high = float(min([means[0], *near])), float(max([means[1], *near]))
+    space = MARGIN / 2 * (high - low)
+    return low - space, high + space
+
+
+def is_counted(plot: PlotSpec) -> bool:
+    """Whether the x axis counts (epochs, updates, trials): a tick between two whole numbers would mean nothing there."""
+    if plot.x_log or plot.x_names:
+        return False
+    values = _finite([line.x for line in (*plot.lines, *(line for panel in plot.panels for line in panel.lines))])
+    return len(values) > 0 and bool(np.all(values == np.round(values)))
+
+
+def x_span(plot: PlotSpec) -> float:
+    """Greatest less least x of the lines; 0 without any."""
+    values = _finite([line.x for line in (*plot.lines, *(line for panel in plot.panels for line in panel.lines))])
+    return float(np.ptp(values)) if len(values) else 0.0
 
 
 def color_range(values: NDArray[np.float64]) -> tuple[float, float]:

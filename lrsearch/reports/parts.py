@@ -22,6 +22,11 @@ def line_color(line: Line, lines: Sequence[Line], palette: Palette) -> str:
     return SERIES[mains.index(line.label) % len(SERIES)]
 
 
+def is_lone(line: Line) -> bool:
+    """Whether the line has a single point to show, which needs a marker to be seen."""
+    return sum(math.isfinite(value) for value in line.y) == 1
+
+
 def band_color(band: Band, lines: Sequence[Line], palette: Palette) -> str:
     """That of its line, where it names one."""
     return next((line_color(line, lines, palette) for line in lines if line.label == band.of), palette.main)

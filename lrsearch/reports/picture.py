@@ -10,12 +10,14 @@ from typing import Literal
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from lrsearch.experiments.base import Heat, Line, PlotSpec, Rank, Whiskers
-from lrsearch.reports.axes import color_range, rank_range, y_range
-from lrsearch.reports.parts import band_color, grid_of, group_color, height_of, line_color
+from lrsearch.reports.axes import color_range, is_counted, rank_range, x_span, y_range
+from lrsearch.reports.parts import band_color, grid_of, group_color, height_of, is_lone, line_color
 from lrsearch.reports.themes import PALETTES, Palette, Theme, raw_opacity
 
 INCHES = (8.0, 5.0)
@@ -48,6 +50,7 @@ def _single(axes: Axes, drawing: Figure, plot: PlotSpec, palette: Palette) -> No
     _style(axes, plot, palette)
     if plot.ranks and not plot.x_log and (limits := rank_range(plot.ranks)) is not None:
         axes.set_xlim(*limits)
+        _continued(axes, plot.ranks, limits)
     axes.set_title(plot.title, color=palette.ink, fontsize=11, loc="left", wrap=True)
     if axes.get_legend_handles_labels()[0]:
         axes.legend(fontsize=8, facecolor=palette.paper, edgecolor=palette.grid, labelcolor=palette.ink)
@@ -153,7 +156,7 @@ def _draw(axes: Axes, line: Line, color: str) -> None:
         case "raw":
             axes.plot(line.x, line.y, color=color, label=label, linewidth=0.7, alpha=raw_opacity(len(line.x)))
         case _:
-            axes.plot(line.x, line.y, color=color, label=label, linewidth=2)
+            axes.plot(line.x, line.y, "o-" if is_lone(line) else "-", color=color, label=label, linewidth=2)
 
 
 def _style(axes: Axes, plot: PlotSpec, palette: Palette) -> None:
@@ -164,6 +167,10 @@ def _style(axes: Axes, plot: PlotSpec, palette: Palette) -> None:
         axes.set_xticks(range(len(plot.x_names)), plot.x_names, fontsize=8)
     if plot.x_log:
         axes.set_xscale("log")
+        _narrow_log_ticks(axes.xaxis)
+    elif is_counted(plot):
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.margins(x=0.05 if x_span(plot) else 1.0)
     if plot.y_log:
         axes.set_yscale("log")
     limits = None if plot.ranks or plot.heat else y_range(plot)
@@ -177,3 +184,24 @@ def _style(axes: Axes, plot: PlotSpec, palette: Palette) -> None:
     for name, spine in axes.spines.items():
         spine.set_visible(name in {"left", "bottom"})
         spine.set_color(palette.ink)
+
+
+def _narrow_log_ticks(axis: Axis) -> None:
+    """Within one decade the ticks are 20, 30, 40 and not 2 x 10^1: nothing is gained by powers there."""
+    low, high = axis.get_data_interval()
+    if 0 < low < high < 10 * low:
+        plain = FuncFormatter(lambda value, _: f"{value:g}")
+        axis.set_major_formatter(plain)
+        axis.set_minor_formatter(plain)
+
+
+def _continued(axes: Axes, ranks: Sequence[Rank], limits: tuple[float, float]) -> None:
+    """An arrowhead where an interval goes on beyond the axis."""
+    for row, rank in enumerate(ranks):
+        color = group_color(rank.group) if rank.group else "grey"
+        for end, edge, marker, goes_on in (
+            (rank.low, limits[0], "<", rank.low < limits[0]),
+            (rank.high, limits[1], ">", rank.high > limits[1]),
+        ):
+            if math.isfinite(end) and goes_on:
+                axes.plot(edge, row, marker, color=color, markersize=9, clip_on=False)

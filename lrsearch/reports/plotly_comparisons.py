@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from lrsearch.experiments.base import Heat, PlotSpec, Rank, Whiskers
-from lrsearch.reports.axes import color_range, rank_range, y_range
+from lrsearch.reports.axes import color_range, plotly_range, rank_range
 from lrsearch.reports.parts import grid_of, group_color, height_of
 from lrsearch.reports.themes import Palette
 
@@ -94,8 +94,8 @@ def heat_trace(heat: Heat) -> dict[str, Any]:
     ]
     return {
         "type": "heatmap",
-        "x": [f"{value} " for value in heat.x],  # a space keeps Plotly from reading categories as numbers
-        "y": [f"{value} " for value in heat.y],
+        "x": list(heat.x),
+        "y": list(heat.y),
         "z": [numbers(values) for values in heat.values],
         "text": written,
         "texttemplate": "%{text}",
@@ -126,7 +126,7 @@ def panels_figure(
     titles: list[dict[str, Any]] = []
     axes = {name: layout.pop(name) for name in ("xaxis", "yaxis")}
     whole = PlotSpec("", "", "", "", y_log=plot.y_log, lines=[line for one in plot.panels for line in one.lines])
-    limits = y_range(whole)
+    limits = plotly_range(whole)
     for index, (panel, traces) in enumerate(panels):
         row, column = divmod(index, columns)
         key = "" if index == 0 else str(index + 1)
@@ -142,7 +142,7 @@ def panels_figure(
         if column:
             layout[f"yaxis{key}"] |= {"title": {"text": ""}, "showticklabels": False}
         if limits is not None:
-            layout[f"yaxis{key}"] |= {"range": list(limits)}
+            layout[f"yaxis{key}"] |= {"range": limits}
         shown = {} if index == 0 else {"showlegend": False}
         data += [trace | {"xaxis": f"x{key}", "yaxis": f"y{key}"} | shown for trace in traces]
         note = {

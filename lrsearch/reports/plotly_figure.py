@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from typing import Any
 
 from lrsearch.experiments.base import Band, Line, Mark, PlotSpec, Span
-from lrsearch.reports.axes import y_range
-from lrsearch.reports.parts import band_color, line_color
+from lrsearch.reports.axes import is_counted, plotly_range, x_span
+from lrsearch.reports.parts import band_color, is_lone, line_color
 from lrsearch.reports.plotly_comparisons import (
     heat_trace,
     numbers,
@@ -17,6 +18,12 @@ from lrsearch.reports.plotly_comparisons import (
     whiskers_trace,
 )
 from lrsearch.reports.themes import PALETTES, Palette, Theme, raw_opacity
+
+MOST_TICKS = 12
+"""Whole numbers up to which each has its tick; Plotly finds whole steps by itself beyond."""
+
+TITLE_COLUMNS = 75
+"""Letters in a line of the title; Plotly does not break lines by itself."""
 
 
 def figure(plot: PlotSpec, theme: Theme) -> dict[str, Any]:
@@ -43,7 +50,7 @@ def _traces(plot: PlotSpec, palette: Palette) -> list[dict[str, Any]]:
 def _line(line: Line, color: str) -> dict[str, Any]:
     return {
         "type": "scatter",
-        "mode": "markers" if line.role == "points" else "lines",
+        "mode": _mode(line),
         "name": line.label,
         "x": numbers(line.x),
         "y": numbers(line.y),
@@ -51,6 +58,12 @@ def _line(line: Line, color: str) -> dict[str, Any]:
         "opacity": raw_opacity(len(line.x)) if line.role == "raw" else 1.0,
         "showlegend": line.is_in_legend,
     }
+
+
+def _mode(line: Line) -> str:
+    if line.role == "points":
+        return "markers"
+    return "lines+markers" if is_lone(line) else "lines"
 
 
 def _band(band: Band, color: str) -> list[dict[str, Any]]:
@@ -67,29 +80,41 @@ def _transparent(color: str, alpha: float) -> str:
 
 
 def _layout(plot: PlotSpec, palette: Palette) -> dict[str, Any]:
-    limits = None if plot.ranks or plot.heat or plot.panels else y_range(plot)
-    axis = {"gridcolor": palette.grid, "zeroline": False, "color": palette.ink}
+    limits = None if plot.ranks or plot.heat or plot.panels else plotly_range(plot)
+    # without "power" Plotly writes a rate of 1e-6 as 1 micro
+    axis = {"gridcolor": palette.grid, "zeroline": False, "color": palette.ink, "exponentformat": "power"}
     x_axis = axis | {
         "title": {"text": plot.x_label.replace("\n", "<br>")},
-        "type": "log" if plot.x_log else "linear",
-        "exponentformat": "power",
+        "type": _axis_type(is_log=plot.x_log, is_heat=plot.heat is not None),
     }
+    if is_counted(plot) and x_span(plot) <= MOST_TICKS:
+        x_axis |= {"dtick": 1}
     if plot.x_names:
         names = [name.replace("\n", "<br>") for name in plot.x_names]
         x_axis |= {"tickmode": "array", "tickvals": list(range(len(names))), "ticktext": names}
-    y_axis = axis | {"title": {"text": plot.y_label}, "type": "log" if plot.y_log else "linear"}
+    kind = _axis_type(is_log=plot.y_log, is_heat=plot.heat is not None)
+    y_axis = axis | {"title": {"text": plot.y_label}, "type": kind}
+    title = textwrap.wrap(plot.title, TITLE_COLUMNS)
     return {
-        "title": {"text": plot.title, "font": {"size": 15}},
+        "title": {"text": "<br>".join(title), "font": {"size": 15}, "x": 0.01, "xanchor": "left"},
+        "margin": {"t": 70 + 20 * len(title)},
         "paper_bgcolor": palette.paper,
         "plot_bgcolor": palette.paper,
         "font": {"color": palette.ink},
         "xaxis": x_axis,
-        "yaxis": y_axis if limits is None else y_axis | {"range": list(limits)},
+        "yaxis": y_axis if limits is None else y_axis | {"range": limits},
         "shapes": [_span(span, palette) for span in plot.spans] + [_mark(mark, palette) for mark in plot.marks],
         "annotations": [_note(mark, plot, palette) for mark in plot.marks],
-        "legend": {"orientation": "h", "y": -0.2},
+        "legend": {"orientation": "h", "y": -0.28},
         "hovermode": "closest",
     }
+
+
+def _axis_type(*, is_log: bool, is_heat: bool) -> str:
+    """A heat map's places are names: Plotly would read "0.01" as a number and space the columns by it."""
+    if is_heat:
+        return "category"
+    return "log" if is_log else "linear"
 
 
 def _span(span: Span, palette: Palette) -> dict[str, Any]:

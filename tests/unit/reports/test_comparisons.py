@@ -85,6 +85,23 @@ def test_the_best_cell_of_a_heat_map_is_marked_and_a_missing_one_is_empty():
     assert [[0.1, None], [0.3, 0.2]] == trace["z"]
 
 
+def test_plotly_takes_the_places_of_a_heat_map_as_names():
+    drawn = json.loads(render(PLOTS["heat map"], "json"))
+    assert ["category", "category"] == [drawn["layout"][axis]["type"] for axis in ("xaxis", "yaxis")]
+
+
+def test_an_interval_beyond_the_axis_goes_on_in_an_arrowhead():
+    ranks = [Rank(str(value), value, value - 0.1, value + 0.1, 1) for value in (0.1, 0.2, 0.3)]
+    within, beyond = (
+        render(
+            PlotSpec("ranking", "Ranking", "loss", "", ranks=[*ranks, Rank("last", 0.2, 0.2 - far, 0.2 + far, 1)]),
+            "svg",
+        )
+        for far in (0.1, 9.0)
+    )
+    assert 2 == beyond.count(b"<defs>") - within.count(b"<defs>")
+
+
 def test_a_panel_without_a_number_says_so():
     assert "nothing measured" in texts(PLOTS["panels"])
 

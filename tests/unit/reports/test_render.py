@@ -82,3 +82,46 @@ def test_a_plot_of_nothing_finite_is_still_drawn():
 def test_a_flat_line_has_a_range_around_it():
     low, high = y_range(plot(lines=[Line("flat", LRS, [0.0] * 50)], bands=())) or (0, 0)
     assert low < 0 < high
+
+
+def test_a_single_epoch_is_seen_as_a_point():
+    drawn = plot(x_log=False, lines=[Line("training", [1.0], [0.5])], bands=[], spans=[], marks=[])
+    trace = json.loads(render(drawn, "json"))["data"][0]
+    assert "lines+markers" == trace["mode"]
+    line = plot(x_log=False, lines=[Line("training", [1.0, 2.0], [0.5, 0.4])], bands=[], spans=[], marks=[])
+    assert "lines" == json.loads(render(line, "json"))["data"][0]["mode"]
+
+
+def test_an_axis_that_counts_has_no_tick_between_whole_numbers():
+    drawn = plot(x_log=False, lines=[Line("training", [1.0, 2.0, 3.0, 4.0], [0.5] * 4)], bands=[], spans=[], marks=[])
+    assert 1 == json.loads(render(drawn, "json"))["layout"]["xaxis"]["dtick"]
+    ticks = [text for text in texts(drawn) if text in {"1", "1.5", "2", "2.5", "3", "3.5", "4"}]
+    assert ["1", "2", "3", "4"] == ticks
+
+
+def test_ticks_within_one_decade_are_plain_numbers():
+    drawn = plot(lines=[Line("training", [20.0, 60.0], [0.5, 0.4])], bands=[], spans=[], marks=[])
+    assert {"20", "30", "40", "60"} <= set(texts(drawn))
+
+
+def test_a_rate_that_falls_for_ever_leaves_room_for_its_beginning():
+    rates = [10.0**-power for power in range(2, 40)]
+    drawn = plot(x_log=False, y_log=True, lines=[Line("lr", list(range(38)), rates)], bands=[], spans=[], marks=[])
+    assert (pytest.approx(1e-10), pytest.approx(2e-2)) == y_range(drawn)
+    low, high = json.loads(render(drawn, "json"))["layout"]["yaxis"]["range"]
+    assert pytest.approx(-10.0) == low
+    assert high < -1.6
+    assert y_range(plot(y_log=True)) is None
+
+
+def test_plotly_breaks_long_titles_and_writes_rates_as_powers():
+    layout = json.loads(render(plot(title="word " * 30, x_label="rate\nof a step"), "json"))["layout"]
+    lines = layout["title"]["text"].split("<br>")
+    assert len(lines) > 1
+    assert all(len(line) <= 75 for line in lines)
+    assert "rate<br>of a step" == layout["xaxis"]["title"]["text"]
+    assert ["power", "power"] == [layout[axis]["exponentformat"] for axis in ("xaxis", "yaxis")]
+
+
+def texts(drawn: PlotSpec) -> list[str]:
+    return [text.strip() for text in ElementTree.fromstring(render(drawn, "svg")).itertext() if text.strip()]
