@@ -25,7 +25,7 @@ NEAR = 0.01
 TASKS: dict[str, dict[str, Any]] = {
     "blobs": {"model": "blobs_mlp", "optimizer": {"kind": "sgd"}, "batch_size": 20},
     "digits": {"model": "digits_mlp", "optimizer": {"kind": "sgd", "momentum": 0.9}, "batch_size": 64},
-    "wine": {"model": "tabular_mlp", "optimizer": {"kind": "adam"}, "batch_size": 16},
+    "diabetes": {"model": "tabular_mlp", "optimizer": {"kind": "adam"}, "batch_size": 16},
     "breast_cancer": {"model": "tabular_mlp", "optimizer": {"kind": "rmsprop"}, "batch_size": 32},
 }
 """Data set -> the rest of its task."""

@@ -86,6 +86,10 @@ def show_result(
         _show_bounds(result, screen)
     else:
         _show_leaderboard(result, screen)
+    if result.get("cost"):
+        screen.print(_cost(result["cost"]), markup=False)
+    if result.get("code"):
+        screen.print(f"Code of {_of_what(result)}:\n\n{result['code']}", markup=False, highlight=False, soft_wrap=True)
     phases = ", ".join(f"{phase} {seconds:.2f} s" for phase, seconds in result["seconds"].items())
     waited = f"waiting for a worker {waited_seconds:.1f} s, " if waited_seconds >= WORTH_TELLING_SECONDS else ""
     screen.print(f"Seconds: {elapsed_seconds:.1f} from POST to result ({waited}{phases}; {result['updates']} updates)")
@@ -97,6 +101,25 @@ def waited(job: Mapping[str, Any]) -> float:
         return 0.0
     created, started = (datetime.fromisoformat(job[name]) for name in ("created_at", "started_at"))
     return (started - created).total_seconds()
+
+
+def _cost(cost: Mapping[str, Any]) -> str:
+    """One line: what the job cost, and the grid it replaces."""
+    grid = cost["grid"]
+    seconds = grid["estimated_seconds"]
+    estimated = "" if seconds is None else f", some {seconds:,.0f} s of training"
+    return (
+        f"Cost: {cost['updates']:,} updates, {cost['seconds']:,.0f} s. The grid it replaces ({grid['what']}, with "
+        f"{grid['seeds']} seeds) takes {grid['updates']:,} updates{estimated}."
+    )
+
+
+def _of_what(result: Mapping[str, Any]) -> str:
+    """What the code trains."""
+    if result.get("recommendation") and "setting" in result["recommendation"]:
+        return str(result["recommendation"]["setting"])
+    best = result.get("best")
+    return f"the best setting, {best['setting']}" if best else "what was suggested, or Keras' default"
 
 
 def _show_leaderboard(result: Mapping[str, Any], screen: Console) -> None:

@@ -200,12 +200,12 @@ class Experiment(Spec):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Line:
-    """A line; `role` picks its style: raw (thin, pale), main, points, muted; one of many alike stands for all in the legend."""
+    """A line; `role` picks its style: raw (thin, pale), main, muted, points, faint (pale points); one of many alike stands for all in the legend."""
 
     label: str
     x: Sequence[float]
     y: Sequence[float]
-    role: Literal["raw", "main", "muted", "points"] = "main"
+    role: Literal["raw", "main", "muted", "points", "faint"] = "main"
     is_in_legend: bool = True
 
 
@@ -296,3 +296,7 @@ class PlotSpec:
     panels: Sequence[PlotSpec] = ()
     x_names: Sequence[str] = ()
     """Names of the places 0, 1, ... of the x axis, where they are no numbers."""
+    x_limits: tuple[float, float] | None = None
+    """Ends of the x axis; left out, those of what is shown."""
+    group_names: Sequence[str] = ()
+    """What the groups 1, 2, ... of `ranks` are; left out, "group 1", ..."""

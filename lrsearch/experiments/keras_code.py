@@ -44,6 +44,7 @@ def training_code(training: TrainingSpec) -> str:
         "from lrsearch.training.keras.schedule_export import to_keras",
         "",
         f"schedule = TypeAdapter(AnySchedule).validate_python({fields!r})",
+        f"# steps of the samples that were trained on here; an epoch of n samples has ceil(n / {training.batch_size})",
         f"schedule = to_keras(schedule, steps_per_epoch={training.steps_per_epoch()}, total_steps={training.updates()})",
         optimizer_code(training.optimizer, "schedule"),
         fit,

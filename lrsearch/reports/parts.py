@@ -14,8 +14,8 @@ MOST_COLUMNS = 4
 
 def line_color(line: Line, lines: Sequence[Line], palette: Palette) -> str:
     """By role; several main lines have a colour each, in the order of the figure."""
-    if line.role in {"raw", "muted"}:
-        return palette.raw if line.role == "raw" else palette.muted
+    if line.role in {"raw", "muted", "faint"}:
+        return palette.muted if line.role == "muted" else palette.raw
     mains = [other.label for other in lines if other.role == "main"]
     if line.role != "main" or len(mains) <= 1:
         return palette.main
@@ -35,6 +35,11 @@ def band_color(band: Band, lines: Sequence[Line], palette: Palette) -> str:
 def group_color(group: int) -> str:
     """Of a group of a ranking, counted from 1."""
     return SERIES[(group - 1) % len(SERIES)]
+
+
+def group_name(group: int, plot: PlotSpec) -> str:
+    """Of a group of a ranking, as the legend has it."""
+    return plot.group_names[group - 1] if group <= len(plot.group_names) else f"group {group}"
 
 
 def grid_of(panels: int) -> tuple[int, int]:

@@ -13,11 +13,11 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from lrsearch.experiments.base import Heat, Line, PlotSpec, Rank, Whiskers
 from lrsearch.reports.axes import color_range, is_counted, rank_range, x_span, y_range
-from lrsearch.reports.parts import band_color, grid_of, group_color, height_of, is_lone, line_color
+from lrsearch.reports.parts import band_color, grid_of, group_color, group_name, height_of, is_lone, line_color
 from lrsearch.reports.themes import PALETTES, Palette, Theme, raw_opacity
 
 INCHES = (8.0, 5.0)
@@ -44,11 +44,11 @@ def _single(axes: Axes, drawing: Figure, plot: PlotSpec, palette: Palette) -> No
     if plot.heat is not None:
         _heat(axes, drawing, plot.heat, palette)
     elif plot.ranks:
-        _ranks(axes, plot.ranks, palette)
+        _ranks(axes, plot, palette)
     else:
         _fill(axes, plot, palette)
     _style(axes, plot, palette)
-    if plot.ranks and not plot.x_log and (limits := rank_range(plot.ranks)) is not None:
+    if plot.ranks and not plot.x_log and (limits := plot.x_limits or rank_range(plot.ranks)) is not None:
         axes.set_xlim(*limits)
         _continued(axes, plot.ranks, limits)
     axes.set_title(plot.title, color=palette.ink, fontsize=11, loc="left", wrap=True)
@@ -107,12 +107,13 @@ def _whiskers(axes: Axes, whiskers: Whiskers, palette: Palette) -> None:
     axes.errorbar(whiskers.x, middle, yerr=ends, fmt="o", label=whiskers.label, **style)
 
 
-def _ranks(axes: Axes, ranks: Sequence[Rank], palette: Palette) -> None:
+def _ranks(axes: Axes, plot: PlotSpec, palette: Palette) -> None:
     """A row a setting, the best on top, a colour a group; what diverged has a cross at the margin."""
+    ranks: Sequence[Rank] = plot.ranks
     seen: set[int] = set()
     for row, rank in enumerate(ranks):
         color = group_color(rank.group) if rank.group else palette.muted
-        label = f"group {rank.group}" if rank.group and rank.group not in seen else None
+        label = group_name(rank.group, plot) if rank.group and rank.group not in seen else None
         seen.add(rank.group)
         if math.isfinite(rank.low):
             axes.plot([rank.low, rank.high], [row, row], color=color, linewidth=3, alpha=0.5, solid_capstyle="butt")
@@ -153,6 +154,8 @@ def _draw(axes: Axes, line: Line, color: str) -> None:
     match line.role:
         case "points":
             axes.plot(line.x, line.y, "o", color=color, label=label, markersize=4)
+        case "faint":
+            axes.plot(line.x, line.y, "x", color=color, label=label, markersize=4, alpha=0.8)
         case "raw":
             axes.plot(line.x, line.y, color=color, label=label, linewidth=0.7, alpha=raw_opacity(len(line.x)))
         case _:
@@ -173,6 +176,7 @@ def _style(axes: Axes, plot: PlotSpec, palette: Palette) -> None:
         axes.margins(x=0.05 if x_span(plot) else 1.0)
     if plot.y_log:
         axes.set_yscale("log")
+        _narrow_log_ticks(axes.yaxis)
     limits = None if plot.ranks or plot.heat else y_range(plot)
     if limits is not None:
         axes.set_ylim(*limits)
@@ -187,12 +191,13 @@ def _style(axes: Axes, plot: PlotSpec, palette: Palette) -> None:
 
 
 def _narrow_log_ticks(axis: Axis) -> None:
-    """Within one decade the ticks are 20, 30, 40 and not 2 x 10^1: nothing is gained by powers there."""
+    """Within two decades the ticks are 10, 20, 50 and not powers of 10, whose labels run into each other there."""
     low, high = axis.get_data_interval()
-    if 0 < low < high < 10 * low:
-        plain = FuncFormatter(lambda value, _: f"{value:g}")
-        axis.set_major_formatter(plain)
-        axis.set_minor_formatter(plain)
+    if 0 < low < high < 100 * low:
+        subs = (1.0, 2.0, 5.0) if high > 5 * low else (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0)
+        axis.set_major_locator(LogLocator(10.0, subs=subs))
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axis.set_minor_formatter(NullFormatter())
 
 
 def _continued(axes: Axes, ranks: Sequence[Rank], limits: tuple[float, float]) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from lrsearch.experiments.base import Heat, PlotSpec, Rank, Whiskers
 from lrsearch.reports.axes import color_range, plotly_range, rank_range
-from lrsearch.reports.parts import grid_of, group_color, height_of
+from lrsearch.reports.parts import grid_of, group_color, group_name, height_of
 from lrsearch.reports.themes import Palette
 
 GAP = 0.06
@@ -40,15 +40,13 @@ def whiskers_trace(whiskers: Whiskers, palette: Palette) -> dict[str, Any]:
     }
 
 
-def rank_traces(ranks: Sequence[Rank], palette: Palette) -> list[dict[str, Any]]:
+def rank_traces(plot: PlotSpec, palette: Palette) -> list[dict[str, Any]]:
     """A trace a group, so that the legend names the groups."""
-    return [
-        _group([rank for rank in ranks if rank.group == group], palette)
-        for group in dict.fromkeys(r.group for r in ranks)
-    ]
+    groups = dict.fromkeys(rank.group for rank in plot.ranks)
+    return [_group([rank for rank in plot.ranks if rank.group == group], plot, palette) for group in groups]
 
 
-def _group(ranks: Sequence[Rank], palette: Palette) -> dict[str, Any]:
+def _group(ranks: Sequence[Rank], plot: PlotSpec, palette: Palette) -> dict[str, Any]:
     group = ranks[0].group
     color = group_color(group) if group else palette.muted
     above, below = [rank.high - rank.value for rank in ranks], [rank.value - rank.low for rank in ranks]
@@ -56,7 +54,7 @@ def _group(ranks: Sequence[Rank], palette: Palette) -> dict[str, Any]:
     return {
         "type": "scatter",
         "mode": "markers",
-        "name": f"group {group}" if group else "not measured",
+        "name": group_name(group, plot) if group else "not measured",
         "x": numbers([rank.value for rank in ranks]),
         "y": [rank.label for rank in ranks],
         "text": [rank.note for rank in ranks],
@@ -75,7 +73,7 @@ def ranks_layout(plot: PlotSpec, palette: Palette) -> dict[str, Any]:
         if rank.note
     ]
     axis = {"categoryorder": "array", "categoryarray": labels, "autorange": "reversed", "automargin": True}
-    limits = None if plot.x_log else rank_range(plot.ranks)
+    limits = plot.x_limits or (None if plot.x_log else rank_range(plot.ranks))
     across = {"title": {"text": plot.x_label}, "type": "log" if plot.x_log else "linear", "color": palette.ink}
     return {
         "xaxis": across | {"gridcolor": palette.grid} | ({"range": list(limits)} if limits else {}),

@@ -35,7 +35,7 @@ def figure(plot: PlotSpec, theme: Theme) -> dict[str, Any]:
         return {"data": [heat_trace(plot.heat)], "layout": _layout(plot, palette)}
     if plot.ranks:
         return {
-            "data": rank_traces(plot.ranks, palette),
+            "data": rank_traces(plot, palette),
             "layout": _layout(plot, palette) | ranks_layout(plot, palette),
         }
     return {"data": _traces(plot, palette), "layout": _layout(plot, palette)}
@@ -51,6 +51,7 @@ def _line(line: Line, color: str) -> dict[str, Any]:
     return {
         "type": "scatter",
         "mode": _mode(line),
+        "marker": {"color": color} | ({"symbol": "x-thin-open"} if line.role == "faint" else {}),
         "name": line.label,
         "x": numbers(line.x),
         "y": numbers(line.y),
@@ -61,7 +62,7 @@ def _line(line: Line, color: str) -> dict[str, Any]:
 
 
 def _mode(line: Line) -> str:
-    if line.role == "points":
+    if line.role in {"points", "faint"}:
         return "markers"
     return "lines+markers" if is_lone(line) else "lines"
 
@@ -89,6 +90,8 @@ def _layout(plot: PlotSpec, palette: Palette) -> dict[str, Any]:
     }
     if is_counted(plot) and x_span(plot) <= MOST_TICKS:
         x_axis |= {"dtick": 1}
+    if plot.x_limits is not None:
+        x_axis |= {"range": list(plot.x_limits)}
     if plot.x_names:
         names = [name.replace("\n", "<br>") for name in plot.x_names]
         x_axis |= {"tickmode": "array", "tickvals": list(range(len(names))), "ticktext": names}

@@ -25,37 +25,38 @@ def _measured(step: Row) -> list[float]:
 
 def _funnel(result: Mapping[str, Any], subject: str) -> PlotSpec:
     steps: Sequence[Row] = result["funnel"]
+    first = next(place for place, step in enumerate(steps) if _measured(step))
     lines = [
         Line(
             "one candidate",
             [place + _aside(index) for index in range(len(step["candidates"]))],
             [number(row["metric"]) for row in step["candidates"]],
             "points",
-            is_in_legend=place == 1,
+            is_in_legend=place == first,
         )
-        for place, step in enumerate(steps, 1)
+        for place, step in enumerate(steps)
     ]
     sign = 1 if result["direction"] == "minimize" else -1
     best = [
-        (at, sign * min(sign * one for one in found)) for at, step in enumerate(steps, 1) if (found := _measured(step))
+        (at, sign * min(sign * one for one in found)) for at, step in enumerate(steps) if (found := _measured(step))
     ]
     lines.append(Line("best of each step", [float(at) for at, _ in best], [value for _, value in best], "muted"))
     metrics = list(dict.fromkeys(str(step["metric"]) for step in steps))
     is_log = is_wide(lines)
-    told = [f"{place} {step['step']}: {len(step['candidates'])}" for place, step in enumerate(steps, 1)]
     return PlotSpec(
         name="funnel",
         title=f"Every candidate, step by step; pruned and diverged ones are not drawn. {subject}",
-        x_label="step, and how many were tried in it\n" + _broken(told),
+        x_label="step, and how many were tried in it",
         y_label=" or ".join(words(metric) for metric in metrics) + (" (log scale)" if is_log else ""),
         y_log=is_log,
+        x_names=[_step_name(step) for step in steps],
         lines=lines,
     )
 
 
-def _broken(told: Sequence[str], each: int = 3) -> str:
-    """Several to a line."""
-    return "\n".join("; ".join(told[start : start + each]) for start in range(0, len(told), each))
+def _step_name(step: Row) -> str:
+    """In lines: what it is, of what, how many."""
+    return "\n".join([*str(step["step"]).split(", "), f"{len(step['candidates'])} tried"])
 
 
 def _aside(index: int) -> float:
@@ -66,11 +67,11 @@ def _aside(index: int) -> float:
 def _cost(result: Mapping[str, Any], subject: str) -> PlotSpec:
     cost, stages = result["cost"], result["stages"]
     updates = [float(one) for one in accumulate(stage["updates"] for stage in stages)]
-    ends = [1.0, max(2.0, float(len(stages)))]
+    ends = [0.0, max(1.0, len(stages) - 1.0)]
     grid = cost["grid"]
     seeds = f"{grid['seeds']} seeds as in the confirmation"
     lines = [
-        Line(f"this job{_in_seconds(cost['seconds'])}", [float(at) for at in range(1, len(stages) + 1)], updates),
+        Line(f"this job{_in_seconds(cost['seconds'])}", [float(at) for at in range(len(stages))], updates),
         Line(
             f"the grid, one seed{_in_seconds(grid['estimated_seconds_one_seed'])}", ends, [grid["updates_one_seed"]] * 2
         ),
@@ -79,7 +80,8 @@ def _cost(result: Mapping[str, Any], subject: str) -> PlotSpec:
     return PlotSpec(
         name="cost",
         title=f"Updates of this job up to the end of each stage, and of the grid it replaces. {subject}",
-        x_label="stage: " + ", ".join(f"{at} {stage['stage']}" for at, stage in enumerate(stages, 1)),
+        x_label="stage",
+        x_names=[str(stage["stage"]).replace("_", " ") for stage in stages],
         y_label="updates (log scale)",
         y_log=True,
         lines=lines,

@@ -90,6 +90,23 @@ def test_fields_of_an_option_have_their_importance_among_its_settings() -> None:
     assert RATE == next(iter(within["/schedule/one_cycle"]))
 
 
+def test_the_figures_show_pruned_settings_where_they_stood_and_no_slice_of_what_does_not_differ() -> None:
+    pruner = {"kind": "successive_halving", "reduction_factor": 2}
+    space = CONDITIONAL | {"/optimizer/nesterov": {"choices": [False]}}
+    search = made(space=space, batch_size=..., budget={"trials": 40}, pruner=pruner, together=1)
+    result, _ = ran(search)
+    plots = {plot.name: plot for plot in search.plots(result)}
+    pruned = [row for row in result["settings"] if row["state"] == "pruned"]
+    (faint,) = [line for line in plots["history"].lines if line.role == "faint"]
+    assert [row["intermediate"][-1] for row in pruned] == list(faint.y)
+    assert {"slice_optimizer_learning_rate", "slice_schedule", "slice_batch_size"} <= set(plots)
+    assert "slice_optimizer_nesterov" not in plots
+    assert (0.0, 1.0) == plots["importance"].x_limits
+    assert {"64", "128", "192", "256"} >= set(plots["contour"].heat.y) or {"64", "128", "192", "256"} >= set(
+        plots["contour"].heat.x
+    )
+
+
 def test_every_setting_has_every_seed_and_seeds_are_paired() -> None:
     search = made(seeds=3, seed=5)
     _, records = ran(search)
