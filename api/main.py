@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from api import docs_page, errors, openapi, studies_page
 from api.deps import Enqueue
 from api.guard import LocalGuard, is_loopback, require_safe_binding
-from api.routes import analyses, catalog, events, health, jobs, metrics, plots, trials, workers
+from api.routes import analyses, catalog, events, health, insights, jobs, metrics, plots, trials, workers
 from api.watch import Watch
 from lrsearch import __version__, queue
 from lrsearch.db import Database
@@ -18,7 +18,7 @@ from lrsearch.errors import Unavailable
 from lrsearch.metrics import DatabaseCollector
 from lrsearch.settings import Settings
 
-ROUTERS = (jobs, events, trials, plots, analyses, catalog, workers, health, metrics)
+ROUTERS = (jobs, events, trials, plots, analyses, insights, catalog, workers, health, metrics)
 
 
 def create_from_environment() -> FastAPI:

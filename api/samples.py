@@ -156,6 +156,29 @@ WORKERS: Final = {
     ]
 }
 
+RULE_HELD: Final[dict[str, Any]] = {
+    "rule": "consensus",
+    "optimizer": "adam",
+    "model": "digits_mlp",
+    "answers": 12,
+    "without_rate": 1,
+    "without_evidence": 3,
+    "judged": 8,
+    "tasks": 5,
+    "held": 0.8,
+    "held_interval": [0.376, 0.964],
+    "median": 0.011,
+    "p90": 0.043,
+    "worst": 0.062,
+    "worst_job_id": JOB_ID,
+}
+RULE_INSIGHTS: Final[dict[str, Any]] = {
+    "rules": [RULE_HELD | {"optimizer": None, "model": None}],
+    "groups": [RULE_HELD],
+    "outcomes": 240,
+    "held_regret": 0.05,
+}
+
 CATALOG: Final[dict[str, Any]] = {
     "job_kinds": [],
     "rules": [

@@ -153,6 +153,10 @@ class Client:
         """A figure as a file."""
         return self._request("GET", f"/v1/jobs/{job_id}/plots/{name}.{format}").content
 
+    def rule_insights(self, **filters: str) -> dict[str, Any]:
+        """Which suggestion rule held; filters as in `GET /v1/insights/rules`: model, data, optimizer, rule, metric, trained."""
+        return self._request("GET", "/v1/insights/rules", params=filters).json()
+
     def cancel(self, job_id: str) -> Job:
         """Stop a job; what it measured so far is kept."""
         return self._request("POST", f"/v1/jobs/{job_id}/cancel").json()

@@ -8,7 +8,7 @@ from typing import Final
 
 import typer
 
-from lrsearch.cli import demo, export, service, talk
+from lrsearch.cli import demo, export, insights, service, talk
 from lrsearch.errors import InvalidDocument, LrsearchError, Misconfigured, Unavailable
 
 EXIT_CODES: Final = {Misconfigured: 2, Unavailable: 75}
@@ -26,6 +26,7 @@ service.register(app)
 talk.register(app)
 demo.register(app)
 export.register(app)
+insights.register(app)
 
 
 @app.command()

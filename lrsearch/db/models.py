@@ -160,6 +160,43 @@ class Trial(Base):
     """Curve and histories, see `lrsearch.db.arrays`."""
 
 
+class OutcomeRow(Base):
+    """How a training ended, in terms in which trainings of all jobs are compared; written and deleted with its trial."""
+
+    __tablename__ = "outcomes"
+
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.job_id", ondelete="CASCADE"), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    """Of the trial."""
+    task: Mapped[str] = mapped_column(String(32), index=True)
+    yardstick: Mapped[str] = mapped_column(String(32))
+    shape: Mapped[str] = mapped_column(String(32))
+    updates: Mapped[int]
+    lr: Mapped[float]
+    loss: Mapped[float | None]
+    """Null where the run diverged."""
+    first_loss: Mapped[float | None]
+    seed: Mapped[int]
+
+
+class AdviceRow(Base):
+    """What a suggestion rule answered to the range tests of a job; deleted with the job."""
+
+    __tablename__ = "advice"
+
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.job_id", ondelete="CASCADE"), primary_key=True)
+    rule: Mapped[str] = mapped_column(String(32), primary_key=True)
+    metric: Mapped[str] = mapped_column(String(16))
+    verdict: Mapped[str] = mapped_column(String(32))
+    lr: Mapped[float | None]
+    min_lr: Mapped[float | None]
+    max_lr: Mapped[float | None]
+    task: Mapped[str] = mapped_column(String(32))
+    model: Mapped[str]
+    data: Mapped[str]
+    optimizer: Mapped[str] = mapped_column(String(64))
+
+
 class JobEvent(Base):
     """What happened to a job, in order: state moves, progress, trial results."""
 

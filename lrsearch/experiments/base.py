@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from lrsearch.errors import Problem
+from lrsearch.experiments.outcomes import Advice, Outcome
 from lrsearch.experiments.packing import first_free
 from lrsearch.spec import PositiveInt, Spec
 from lrsearch.status import TrialStatus
@@ -52,6 +53,7 @@ class TrialRecord:
         metrics: final numbers, finite or not.
         stop_reason, stopped_at: as in `Run`.
         facts: engine, seconds, ...; JSON-able.
+        outcome: how it ended in comparable terms, stored with it; None on what is read back, and where there is none.
     """
 
     number: int
@@ -63,6 +65,7 @@ class TrialRecord:
     stopped_at: int | None
     metrics: dict[str, float] = field(default_factory=dict[str, float])
     facts: dict[str, Any] = field(default_factory=dict[str, Any])
+    outcome: Outcome | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +172,10 @@ class Experiment(Spec):
     @abstractmethod
     def conclude(self, records: Sequence[TrialRecord]) -> dict[str, Any]:
         """The result of the job from the records of all its trials (also of those that were cancelled); JSON-able but for non-finite numbers."""
+
+    def advice(self, result: Mapping[str, Any]) -> list[Advice]:
+        """What suggestion rules answered, from the whole result: kept to be compared with what trainings show."""
+        return []
 
     @abstractmethod
     def plots(self, result: Mapping[str, Any]) -> list[PlotSpec]:

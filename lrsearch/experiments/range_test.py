@@ -15,6 +15,7 @@ from lrsearch.experiments.base import Context, Estimate, Experiment, PlotSpec, T
 from lrsearch.experiments.confirmation import RULE, Confirm, as_json, confirm_problems, confirmed, race_plot
 from lrsearch.experiments.keras_code import range_test_code
 from lrsearch.experiments.numbers import finite_or_none
+from lrsearch.experiments.outcomes import Advice, task_of
 from lrsearch.experiments.range_test_plot import loss_plot
 from lrsearch.experiments.tasks import Task, train_tasks
 from lrsearch.spec import PositiveInt, Rate, Seed, broken
@@ -234,6 +235,26 @@ class RangeTest(Experiment):
             "optimizer": self.optimizer.model_dump(mode="json", exclude_none=True),
             "batch_size": self.batch_size,
         }
+
+    def advice(self, result: Mapping[str, Any]) -> list[Advice]:
+        """Every rule's answer; after a race also the race's."""
+        answers: list[Mapping[str, Any]] = list(result["rules"])
+        if result.get("confirmation") is not None:
+            answers.append(result["suggestion"] | {"verdict": result["verdict"]})
+        return [self._advice(answer) for answer in answers]
+
+    def _advice(self, answer: Mapping[str, Any]) -> Advice:
+        bounds = {name: answer[name] for name in ("lr", "min_lr", "max_lr")}
+        return Advice(
+            rule=answer["rule"],
+            metric=self.metric,
+            verdict=answer["verdict"],
+            task=task_of(self.plan(0)),
+            model=self.model.name,
+            data=self.data.name,
+            optimizer=self.optimizer.kind,
+            **bounds,
+        )
 
     def plots(self, result: Mapping[str, Any]) -> list[PlotSpec]:
         """Loss over learning rate: raw repeats, their smoothed band, bounds, divergence; and the race, if there was one."""

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from lrsearch.controllers import Controller
 from lrsearch.experiments.base import Context, Progress, TrialRecord
+from lrsearch.experiments.outcomes import outcome_of
 from lrsearch.experiments.records import record_of
 from lrsearch.experiments.steering import Pilot
 from lrsearch.training import catalog
@@ -108,4 +109,4 @@ def _record(task: Task, pilot: Pilot, run: Run) -> TrialRecord:
     last = {name: float(values[-1]) for name, values in run.history.items() if len(values)}
     record = record_of(task.number, task.plan, replace(run, final=last | run.final), task.setting)
     facts: Mapping[str, Any] = {"controllers": pilot.events} if task.controllers else {}
-    return replace(record, facts=record.facts | facts)
+    return replace(record, facts=record.facts | facts, outcome=outcome_of(task.plan, run, task.controllers))

@@ -21,6 +21,7 @@ from lrsearch.jobs.attempts import (
 )
 from lrsearch.jobs.care import mark_sent, reap, unused_artifacts
 from lrsearch.jobs.crew import disobedient, worker_seen, workers
+from lrsearch.jobs.insights import RuleInsights, RuleView, Trained, rule_insights
 from lrsearch.jobs.reading import events, find, get, seconds_per_update, trial, trials
 from lrsearch.jobs.requests import cancel, delete, submit
 from lrsearch.jobs.sharing import leave, take
@@ -34,7 +35,10 @@ __all__ = [
     "EventView",
     "JobView",
     "Orders",
+    "RuleInsights",
+    "RuleView",
     "Submitted",
+    "Trained",
     "WorkerView",
     "advance",
     "cancel",
@@ -56,6 +60,7 @@ __all__ = [
     "record_checkpoint",
     "record_many",
     "renew",
+    "rule_insights",
     "seconds_per_update",
     "settle_studies",
     "submit",

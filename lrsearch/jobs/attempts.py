@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from lrsearch.db import Database
-from lrsearch.db.repository import job_rows, pack_rows, trial_rows
+from lrsearch.db.repository import insight_rows, job_rows, pack_rows, trial_rows
 from lrsearch.experiments.base import TrialRecord
 from lrsearch.jobs.closing import (
     Experiments,
@@ -181,6 +181,7 @@ def record_many(db: Database, claim: Claim, records: Sequence[TrialRecord]) -> N
         if not pack.has_progressed:
             pack_rows.held(session, pack.pack_id, claim.token, has_progressed=True)
         trial_rows.add(session, new, job_id=job.job_id, pack_id=pack.pack_id, attempt=pack.attempt)
+        insight_rows.add_outcomes(session, job.job_id, new)
         pack_rows.drop_checkpoints(session, [pack.pack_id], [item.number for item in new])
         job_rows.add_events(session, job.job_id, "trial", [_trial_event(item) for item in new])
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter
 
-from lrsearch.db.repository import child_rows, job_rows, pack_rows, trial_rows
+from lrsearch.db.repository import child_rows, insight_rows, job_rows, pack_rows, trial_rows
 from lrsearch.experiments import AnyExperiment
 from lrsearch.experiments.base import Experiment
 from lrsearch.experiments.composite import Child, Composite
@@ -65,7 +65,10 @@ def close_if_done(session: Session, job: Job, experiments: Experiments | None) -
         if job.status == JobStatus.QUEUED:
             job = job_rows.move(session, job, JobStatus.RUNNING)
         records = trial_rows.records(session, job.job_id)
-        close_succeeded(session, job, experiment_of(job.document, experiments).conclude(records))
+        experiment = experiment_of(job.document, experiments)
+        result = experiment.conclude(records)
+        insight_rows.add_advice(session, job.job_id, experiment.advice(result))
+        close_succeeded(session, job, result)
     else:
         close_cancelled(session, job, experiments)
     return True

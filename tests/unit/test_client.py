@@ -114,3 +114,10 @@ def test_an_answer_that_is_no_problem_document_is_shown_as_it_is() -> None:
         pytest.raises(ServiceError, match=r"The service answered 502\. <h1>Bad gateway"),
     ):
         client.jobs()
+
+
+def test_rules_that_held_are_read_with_filters(client: Client, finished: str) -> None:
+    found = client.rule_insights(optimizer="adam", rule="valley")
+    assert ["valley"] == [row["rule"] for row in found["rules"]]
+    with pytest.raises(ServiceError, match="trained"):
+        client.rule_insights(trained="both")

@@ -5,17 +5,22 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 from sqlalchemy import make_url
 
 from lrsearch import jobs
 from lrsearch.db import Database, migration
+from lrsearch.db.repository import insight_rows
+from lrsearch.experiments.outcomes import Advice, Outcome
 from lrsearch.jobs import WorkerView
 from tests.servers.postgres import PostgresServer
 from tests.unit.jobs.tiny import done, record, running, submit
 
 STORED = Path(__file__).with_name("stored")
+OUTCOME = Outcome("7" * 32, "val_loss 0.2", "constant", 180, 0.1, float("inf"), 2.3, 100)
+ADVICE = Advice("consensus", "loss", "suggestion", 0.1, 0.05, 0.2, "7" * 32, "digits_mlp", "digits", "adam")
 
 
 def fill(url: str) -> None:
@@ -23,10 +28,12 @@ def fill(url: str) -> None:
     with Database(url) as db:
         db.migrate()
         jobs.worker_seen(db, WorkerView("w1", "host", 4711, "cpu", "busy"))
-        done(db, labels={"is": "succeeded"}, trials=2, key="stored")
+        succeeded = done(db, labels={"is": "succeeded"}, trials=2, key="stored")
+        with db.session() as session:
+            insight_rows.add_advice(session, succeeded.job_id, [ADVICE])
         submit(db, labels={"is": "queued"}, trials=3)
         half = running(db, labels={"is": "running"}, trials=2, lease_seconds=-1)
-        jobs.record(db, half, record(0, [2.0, float("nan"), float("inf")]))
+        jobs.record(db, half, replace(record(0, [2.0, float("nan"), float("inf")]), outcome=OUTCOME))
         jobs.record_checkpoint(db, half, 1, "c" * 64)
         failed = running(db, labels={"is": "failed"})
         jobs.fail(db, failed, error_type="data_unavailable", message="no data", traceback="Traceback ...")

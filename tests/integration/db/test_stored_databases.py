@@ -31,10 +31,14 @@ def only(db: Database, label: str) -> jobs.JobView:
     return jobs.get(db, job.job_id, with_result=True)
 
 
-def goes_on(url: str) -> None:
+def goes_on(url: str, revision: str) -> None:
     with Database(url) as db:
         db.migrate()
         assert db.head_is_current()
+        remembered = jobs.rule_insights(db)
+        has_memory = revision >= "20261125_outcomes"
+        assert [(1, 1)] * has_memory == [(view.answers, view.without_evidence) for view in remembered.rules]
+        assert int(has_memory) == remembered.outcomes
         with db.session() as session:
             # the time limit of the stored running job counts from its first claim, which is long ago
             session.execute(update(Job).where(Job.started_at.is_not(None)).values(started_at=database_time()))
@@ -68,7 +72,7 @@ def test_a_stored_sqlite_database_upgrades_and_goes_on(revision: str, tmp_path: 
     connection = sqlite3.connect(tmp_path / "stored.db")
     connection.executescript((STORED / f"{revision}.sqlite.sql").read_text())
     connection.close()
-    goes_on(f"sqlite:///{tmp_path / 'stored.db'}")
+    goes_on(f"sqlite:///{tmp_path / 'stored.db'}", revision)
 
 
 @pytest.mark.service
@@ -78,5 +82,5 @@ def test_a_stored_postgres_database_upgrades_and_goes_on(revision: str, postgres
     plain = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
     with psycopg.connect(plain, autocommit=True) as connection:
         connection.execute((STORED / f"{revision}.postgres.sql").read_text().encode())
-    goes_on(url)
+    goes_on(url, revision)
     postgres.drop_database(url)

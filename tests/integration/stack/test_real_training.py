@@ -14,7 +14,9 @@ pytestmark = [pytest.mark.service, pytest.mark.tensorflow]
 
 
 def test_a_network_is_trained_on_real_data_from_post_to_bounds(own_postgres: PostgresServer, tmp_path: Path) -> None:
-    document = json.loads((ROOT / "examples" / "range_test_digits.json").read_text()) | {"repeats": 1}
+    race = {"steps": 72, "candidates": 9, "seeds": 1}
+    example = json.loads((ROOT / "examples" / "range_test_digits.json").read_text())
+    document = example | {"repeats": 1, "confirm": race}
     with PlainStack(tmp_path, own_postgres) as stack:
         stack.up(workers=1)
         job = stack.wait_for(stack.submit(document), seconds=120)
@@ -23,5 +25,8 @@ def test_a_network_is_trained_on_real_data_from_post_to_bounds(own_postgres: Pos
         assert "suggestion" == result["verdict"]
         assert 1e-5 < result["suggestion"]["lr"] < 1.0
         assert "toy" != result["engine"]
+        (held,) = stack.get("/v1/insights/rules?rule=consensus&model=digits_mlp").json()["groups"]
+        assert (1, 1, 0) == (held["answers"], held["judged"], held["without_evidence"])
+        assert 0 <= held["worst"] < 0.3
         assert b"\x89PNG" == stack.get(f"/v1/jobs/{job['job_id']}/plots/loss_over_lr.png").content[:4]
         assert 'lrsearch_training_seconds_total{phase="train"}' in stack.get("/metrics").text

@@ -48,6 +48,13 @@ def test_a_job_goes_from_the_post_to_its_plots(stack: PlainStack) -> None:
     assert 2 == len(stack.get(f"{links}/trials").json()["items"])
 
 
+def test_an_answer_is_judged_by_what_was_trained_on_the_same_task(stack: PlainStack) -> None:
+    stack.wait_for(stack.submit(range_test(confirm={"steps": 20, "candidates": 13, "seeds": 1})))
+    found = stack.get("/v1/insights/rules?rule=consensus").json()
+    assert 14 == found["outcomes"]
+    assert 1 == sum(row["judged"] for row in found["rules"])
+
+
 def test_every_health_check_of_the_compose_file_passes(stack: PlainStack) -> None:
     for name in ("api", "worker", "reaper"):
         answer = stack.health(name)
