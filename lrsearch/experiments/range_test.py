@@ -237,11 +237,10 @@ class RangeTest(Experiment):
         }
 
     def advice(self, result: Mapping[str, Any]) -> list[Advice]:
-        """Every rule's answer; after a race also the race's."""
-        answers: list[Mapping[str, Any]] = list(result["rules"])
-        if result.get("confirmation") is not None:
-            answers.append(result["suggestion"] | {"verdict": result["verdict"]})
-        return [self._advice(answer) for answer in answers]
+        """Every rule's answer, the chosen one's as the job gave it; after a race also the race's."""
+        answers: dict[str, Mapping[str, Any]] = {answer["rule"]: answer for answer in result["rules"]}
+        answers[result["suggestion"]["rule"]] = result["suggestion"] | {"verdict": result["verdict"]}
+        return [self._advice(answer) for answer in answers.values()]
 
     def _advice(self, answer: Mapping[str, Any]) -> Advice:
         bounds = {name: answer[name] for name in ("lr", "min_lr", "max_lr")}
