@@ -15,6 +15,7 @@ import lrsearch.experiments
 from lrsearch.experiments import EXPERIMENTS, AnyExperiment
 from lrsearch.experiments.base import Context, Experiment, TrialRecord
 from lrsearch.spec import validate
+from lrsearch.status import TrialStatus
 from lrsearch.training.toy_trainer import ToyTrainer
 
 EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*.json"))
@@ -69,6 +70,11 @@ def is_short(path: Path) -> bool:
     return validate(ANY, document(path)).estimate().updates <= MOST_UPDATES
 
 
+def has_ended_on_held_out_data(record: TrialRecord) -> bool:
+    """Whether a run is one that the service must remember."""
+    return record.status is TrialStatus.COMPLETE and bool({"val_loss", "test_loss"} & set(record.metrics))
+
+
 @pytest.mark.parametrize("path", [path for path in EXAMPLES if is_short(path)], ids=lambda path: path.stem)
 def test_a_short_example_trains_concludes_and_is_drawn(path: Path) -> None:
     few = {"seeds": 2} if "seeds" in document(path) else {}
@@ -78,6 +84,7 @@ def test_a_short_example_trains_concludes_and_is_drawn(path: Path) -> None:
     assert experiment.estimate().trials == len(records)
     assert [*range(len(records))] == sorted(record.number for record in records)
     assert {"kind", "holds_for", "code", "engine", "seconds", "updates"} <= set(result)
+    assert [] == [record.number for record in records if record.outcome is None and has_ended_on_held_out_data(record)]
     stored = json.loads(json.dumps(result, allow_nan=False))
     names = [plot.name for plot in experiment.plots(stored)]
     assert names
