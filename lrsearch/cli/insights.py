@@ -61,7 +61,11 @@ def _show(found: Mapping[str, Any]) -> None:
         "no evidence",
     )
     table = Table(*columns, title=f"Regret of the rules, by {found['outcomes']} trainings")
+    place = (None, None)
     for row in (*found["rules"], *found["groups"]):
+        if (row["optimizer"], row["model"]) != place:
+            place = (row["optimizer"], row["model"])
+            table.add_section()
         counts = (str(row[name]) for name in ("tasks", "judged", "without_rate", "without_evidence"))
         figures = (_figure(row[name]) for name in ("median", "p90", "worst"))
         table.add_row(row["optimizer"] or "all", row["model"] or "all", row["rule"], _held(row), *figures, *counts)
