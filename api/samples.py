@@ -28,6 +28,7 @@ DOCUMENT: Final[dict[str, Any]] = {
     "batches_per_lr": 1,
     "validation_share": 0.2,
     "engine": "auto",
+    "per_group": False,
 }
 
 JOB: Final[dict[str, Any]] = {
@@ -78,6 +79,7 @@ CURVE: Final[dict[str, Any]] = {
     "seed": 0,
     "lrs": [0.001, 0.1, 10.0],
     "losses": [2.3, 0.9, None],
+    "momenta": None,
     "history": {},
     "stopped_at": 2,
     "stop_reason": "non_finite",

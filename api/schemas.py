@@ -165,6 +165,8 @@ class Curve(Read):
     lrs: list[float]
     losses: list[float | None]
     """Loss of batch i before update i; null where it was not finite, see `stop_reason`."""
+    momenta: list[float] | None = None
+    """Momentum (or `beta_1`) of each update, where the schedule moves it; else null."""
     history: dict[str, list[float | None]]
     """Metrics by epoch."""
     stopped_at: int | None
@@ -207,6 +209,16 @@ class ResultCurve(Read):
     stop_reason: str
 
 
+class GroupResult(Read):
+    """What the ramps of one layer group say, all other layers at `others_lr`."""
+
+    name: str
+    verdict: str
+    suggestion: Suggestion
+    rules: list[RuleAnswer]
+    curves: list[ResultCurve]
+
+
 class RangeTestResult(Read):
     """Result of a range test; fields may be added."""
 
@@ -219,6 +231,12 @@ class RangeTestResult(Read):
     metric: str
     """loss, accuracy or val_loss."""
     curves: list[ResultCurve]
+    groups: list[GroupResult] | None = None
+    """With `per_group`: each layer group ramped by itself."""
+    others_lr: float | None = None
+    """With `per_group`: the rate of all other layers."""
+    training: dict[str, Any] | None = None
+    """With `per_group`: `learning_rate` and `layer_groups` of a training at the groups' rates; null where no group has one."""
     holds_for: dict[str, Any]
     """Model, data, optimizer and batch size outside of which the rate means little."""
     code: str

@@ -25,9 +25,11 @@ from lrsearch.training.keras.callbacks import (
     WarmRestarts,
 )
 from lrsearch.training.keras.schedule_export import to_keras
+from lrsearch.training.layer_groups import LayerGroup
 
 __all__ = [
     "FindOnPlateau",
+    "LayerGroup",
     "LearningRateMonitor",
     "OneCycle",
     "Picture",

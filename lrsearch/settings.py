@@ -50,6 +50,9 @@ class Settings(BaseSettings):
     downloads: Literal["auto", "never"] = "auto"
     """`never` refuses a job whose data is not on the machine at submission; `auto` lets the worker fetch it."""
 
+    data_budget_bytes: Annotated[int, Field(ge=1)] | None = None
+    """Memory that a data set may take in a worker; larger ones are streamed from disk, with the same results. Left out, an eighth of what the process may use, on a GPU at most a quarter of its memory."""
+
     device: Literal["auto", "cpu", "gpu"] = "auto"
     """What the worker trains on; `gpu` refuses to start without one."""
 
@@ -97,6 +100,10 @@ class Settings(BaseSettings):
         if self.database_password_file is None:
             return self.database_url
         return _with_password(self.database_url, _password_in(self.database_password_file))
+
+    def scratch_dir(self) -> Path:
+        """Folder of the files that data sets are streamed from; they have no names and end with their process."""
+        return self.home / "scratch"
 
     def resolved_artifacts_dir(self) -> Path:
         """The artifact store's folder: the one set, else below `home`."""

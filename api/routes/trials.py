@@ -82,13 +82,14 @@ def trial(job_id: JobId, number: TrialNumber, database: DatabaseDep) -> schemas.
 def curve(
     request: Request, job_id: JobId, number: TrialNumber, database: DatabaseDep, file_format: FormatQuery = None
 ) -> Response:
-    """Learning rate and loss of every update; also as CSV and Parquet, with `nan` and `inf` as they are."""
+    """Learning rate and loss of every update, and its momentum where the schedule moves it; also as CSV and Parquet, with `nan` and `inf` as they are."""
     record = jobs.trial(database, job_id, number)
     wanted = tables.wanted_format(request, file_format)
     if wanted == "json":
         return json_response(_curve(record))
     lrs, losses = record.arrays["lrs"].tolist(), record.arrays["losses"].tolist()
-    columns = {"step": range(len(losses)), "lr": lrs, "loss": losses}
+    momenta = {"momentum": record.arrays["momenta"].tolist()} if "momenta" in record.arrays else {}
+    columns = {"step": range(len(losses)), "lr": lrs, **momenta, "loss": losses}
     return tables.response(columns, wanted, f"{job_id}-trial-{number}")
 
 
@@ -103,6 +104,7 @@ def _curve(record: TrialRecord) -> schemas.Curve:
         seed=record.seed,
         lrs=record.arrays["lrs"].tolist(),
         losses=finite_or_none(record.arrays["losses"]),
+        momenta=record.arrays["momenta"].tolist() if "momenta" in record.arrays else None,
         history=history,
         stopped_at=record.stopped_at,
         stop_reason=str(record.stop_reason),

@@ -58,15 +58,23 @@ def trials_table(trials: Iterable[Mapping[str, Any]]) -> Table:
 
 
 def curves_table(curves: Iterable[Mapping[str, Any]]) -> Table:
-    """A row an update of a trial: the rate it used and the loss of its batch before it, finite or not."""
+    """A row an update of a trial: the rate it used and the loss of its batch before it, finite or not.
+
+    With the momentum it used where a trial has a schedule that moves it; NaN for the other trials.
+    """
+    kept = list(curves)
     table: Table = {"trial": [], "seed": [], "step": [], "lr": [], "loss": []}
-    for curve in curves:
+    is_cycled = any(curve.get("momenta") is not None for curve in kept)
+    table |= {"momentum": []} if is_cycled else {}
+    for curve in kept:
         steps = len(curve["losses"])
         table["trial"] += [curve["trial"]] * steps
         table["seed"] += [curve["seed"]] * steps
         table["step"] += range(steps)
         table["lr"] += curve["lrs"]
         table["loss"] += curve["losses"]
+        if is_cycled:
+            table["momentum"] += curve.get("momenta") or [math.nan] * steps
     return table
 
 

@@ -48,7 +48,8 @@ class TrialRecord:
         status: how it ended.
         seed: its seed.
         setting: what trials of several seeds share; JSON-able.
-        arrays: name -> 1-D float64 array: `lrs`, `losses`, `batch/<metric>` per update; `history/<metric>` per epoch;
+        arrays: name -> 1-D float64 array: `lrs`, `losses`, `batch/<metric>` per update, and `momenta` where they are not
+            the optimizer's own; `history/<metric>` per epoch;
             `validations/<metric>` per validation of a plan that validates every so many steps.
         metrics: final numbers, finite or not.
         stop_reason, stopped_at: as in `Run`.

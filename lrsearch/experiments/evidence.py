@@ -17,21 +17,26 @@ MOST_POINTS: Final = 200
 
 
 def curves_of(name: str, records: Sequence[TrialRecord]) -> dict[str, Any]:
-    """Mean and t interval of each epoch metric over a setting's runs, and the rates of its first run, thinned out.
+    """Mean and t interval of each epoch metric over a setting's runs, and the rates of its longest run, thinned out.
+
+    With its momenta, where they move.
 
     At an epoch that only some runs reached, the figures are theirs.
     """
     metrics = sorted({key.removeprefix("history/") for one in records for key in one.arrays if "history/" in key})
     epochs = max((len(one.arrays[key]) for one in records for key in one.arrays if "history/" in key), default=0)
     kept = thinned(epochs)
-    rates = max((one.arrays["lrs"] for one in records), key=len, default=np.empty(0))
+    longest = max((one.arrays for one in records), key=lambda arrays: len(arrays["lrs"]), default={"lrs": np.empty(0)})
+    rates = longest["lrs"]
     steps = thinned(len(rates))
+    momenta = {"momenta": longest["momenta"][steps].tolist()} if "momenta" in longest else {}
     return {
         "setting": name,
         "epochs": (kept + 1).tolist(),
         "metrics": {metric: _band(metric, records, epochs, kept) for metric in metrics},
         "steps": steps.tolist(),
         "lrs": [float(rates[step]) for step in steps],
+        **momenta,
     }
 
 

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from lrsearch.curves import Curve, DivergenceRule, Ramp, ramp_rates, smooth
@@ -16,13 +15,16 @@ from lrsearch.experiments.confirmation import RULE, Confirm, as_json, confirm_pr
 from lrsearch.experiments.keras_code import range_test_code
 from lrsearch.experiments.numbers import finite_or_none
 from lrsearch.experiments.outcomes import Advice, task_of
-from lrsearch.experiments.range_test_plot import loss_plot
+from lrsearch.experiments.range_test_answers import answer_of, means, seconds_of
+from lrsearch.experiments.range_test_groups import alone, group_problems, tested, together, training_fields
+from lrsearch.experiments.range_test_plot import group_plot, loss_plot
 from lrsearch.experiments.tasks import Task, train_tasks
 from lrsearch.spec import PositiveInt, Rate, Seed, broken
 from lrsearch.status import TrialStatus
 from lrsearch.suggestions import RULES, RuleName, suggest
 from lrsearch.suggestions.base import Suggestion
 from lrsearch.training import catalog
+from lrsearch.training.layer_groups import LayerGroups
 from lrsearch.training.plan import AnyOptimizer, DataSpec, ModelSpec, Plan, Validation
 
 MAX_STEPS = 100_000
@@ -72,6 +74,12 @@ class RangeTest(Experiment):
     """`fit` forces plain model.fit, `compiled` the compiled step loop."""
     confirm: Confirm = None
     """Race rates around the suggestion after the ramps; true, or an object with the race's fields. Its cost is reported."""
+    layer_groups: LayerGroups | None = None
+    """Layers with rates of their own: each group's is the ramp's times its multiplier; 0: it stands still."""
+    per_group: bool = False
+    """After the ramps of all layers, ramp each layer group by itself: bounds for every group."""
+    others_lr: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
+    """With `per_group`, rate of all layers but the group that is ramped, times their multipliers; 0: they stand still; left out: what the ramps of all layers suggest."""
 
     @model_validator(mode="after")
     def _ends_are_ordered(self) -> Self:
@@ -94,6 +102,21 @@ class RangeTest(Experiment):
                 f"The optimizer's learning_rate is {self.optimizer.learning_rate:g}, but a range test sets the rate itself.",
                 "Remove learning_rate; start_lr and end_lr are the ends of the ramp.",
             )
+        return self
+
+    @model_validator(mode="after")
+    def _groups_are_there(self) -> Self:
+        if self.per_group and self.layer_groups is None:
+            message = "per_group is true, and there are no layer_groups."
+            raise broken(
+                "layer_groups", "per_group_needs_groups", message, "Give layer_groups, or leave per_group out."
+            )
+        if self.others_lr is not None and not self.per_group:
+            message = f"others_lr is {self.others_lr:g}, and no group is ramped by itself."
+            raise broken("others_lr", "with_per_group", message, "Set per_group to true, or leave others_lr out.")
+        if self.confirm is not None and self.layer_groups is not None:
+            message = "A race tries one rate for all layers, and layer_groups gives them several."
+            raise broken("confirm", "one_rate", message, "Leave out confirm, or layer_groups.")
         return self
 
     def ends(self) -> tuple[float, float]:
@@ -121,21 +144,27 @@ class RangeTest(Experiment):
             message = f"validation_share {self.validation_share:g} of {row.train_size} samples holds out {held_out}."
             action = "Use a share that leaves samples on both sides, for example 0.2."
             found.append(Problem("/validation_share", "leaves_data", self.validation_share, message, action))
-        return found if self.confirm is None else found + confirm_problems(self.confirm, row)
+        found += [] if self.confirm is None else confirm_problems(self.confirm, row)
+        return found + (group_problems(self) if self.model.name in catalog.models() else [])
 
     def estimate(self) -> Estimate:
         """Updates and trials; the seconds are not estimated before the first job of a kind has run."""
-        ramps, race = self.steps * self.batches_per_lr * self.repeats, self.confirm
+        runs, race = self.repeats * (1 + len(self._ramped())), self.confirm
         extra = (0, 0) if race is None else (race.updates, race.trials)
-        return Estimate(updates=ramps + extra[0], trials=self.repeats + extra[1], estimated_seconds=None)
+        updates = self.steps * self.batches_per_lr * runs
+        return Estimate(updates=updates + extra[0], trials=runs + extra[1], estimated_seconds=None)
+
+    def _ramped(self) -> list[int]:
+        """Places of the layer groups that are ramped by themselves."""
+        return tested(self.layer_groups) if self.per_group and self.layer_groups is not None else []
 
     def packs(self, workers: int) -> list[list[int]]:
-        """One pack with every repeat, and the race's runs after them: they share model and data, and stack."""
+        """One pack with every repeat, and the race's or the groups' runs after them: they share model and data, and stack."""
         return [list(range(self.estimate().trials))]
 
     def plan(self, trial: int) -> Plan:
-        """The training of one repeat."""
-        return Plan(
+        """The training of one repeat, with the ramp in all layers."""
+        plan = Plan(
             model=self.model,
             data=self.data,
             optimizer=self.optimizer,
@@ -147,19 +176,37 @@ class RangeTest(Experiment):
             validation=Validation(self.validation_share, self.batches_per_lr) if self.metric == "val_loss" else None,
             engine=self.engine,
         )
+        return plan if self.layer_groups is None else together(plan, self.layer_groups)
 
     def train(self, trials: Sequence[int], context: Context) -> None:
-        """Train the repeats, then the race around what they suggest; what earlier attempts finished is read."""
-        known = {} if self.confirm is None else dict(context.finished())
+        """Train the repeats, then what follows from their suggestion; what earlier attempts finished is read."""
+        is_all = self.confirm is None and not self.per_group
+        known = {} if is_all else dict(context.finished())
         ramps = train_tasks([Task(trial, self.plan(trial)) for trial in trials if trial < self.repeats], context)
         known |= {record.number: record for record in ramps}
-        if self.confirm is None or any(record.status is TrialStatus.CANCELLED for record in known.values()):
+        if is_all or any(record.status is TrialStatus.CANCELLED for record in known.values()):
             return
         asked = self._suggested([known[number] for number in range(self.repeats) if number in known])
-        plans = self.confirm.plans(self.plan(0), asked.lr or catalog.optimizers()[self.optimizer.kind].default_lr)
-        racing = [trial for trial in trials if trial >= self.repeats]
-        setting = {"stage": "race"}
-        train_tasks([Task(n, plans[n - self.repeats], setting=setting) for n in racing], context)
+        train_tasks([self._follower(number, asked) for number in trials if number >= self.repeats], context)
+
+    def _follower(self, number: int, asked: Suggestion) -> Task:
+        """The run of a number beyond the repeats: one of the race, or a ramp of a single group."""
+        if self.confirm is not None:
+            plans = self.confirm.plans(self.plan(0), asked.lr or self._default_lr)
+            return Task(number, plans[number - self.repeats], setting={"stage": "race"})
+        assert self.layer_groups is not None
+        index, repeat = divmod(number - self.repeats, self.repeats)
+        place = self._ramped()[index]
+        plan = alone(self.plan(repeat), self.layer_groups, place, self._others_lr(asked))
+        return Task(number, plan, setting={"group": self.layer_groups.groups[place].name})
+
+    @property
+    def _default_lr(self) -> float:
+        return catalog.optimizers()[self.optimizer.kind].default_lr
+
+    def _others_lr(self, asked: Suggestion) -> float:
+        """Rate of the layers that are not ramped."""
+        return self.others_lr if self.others_lr is not None else asked.lr or self._default_lr
 
     def _suggested(self, records: Sequence[TrialRecord]) -> Suggestion:
         return suggest([self._read(one) for one in records], rule=self.rule, optimizer=self.optimizer.kind)
@@ -168,6 +215,8 @@ class RangeTest(Experiment):
         """Bounds by every rule, the chosen rule's suggestion or the race's winner, the curves, and what they hold for."""
         raced = [record for record in records if record.number >= self.repeats]
         result = self._ramps([record for record in records if record.number < self.repeats])
+        if self.per_group:
+            return result | self._groups(records)
         if self.confirm is None:
             return result
         if len(raced) < self.confirm.trials or any(one.status is TrialStatus.CANCELLED for one in raced):
@@ -176,29 +225,54 @@ class RangeTest(Experiment):
         chosen, race = confirmed(self.confirm, raced, asked, self.data.name)
         return result | {
             "verdict": chosen.verdict.value,
-            "suggestion": _answer(RULE, chosen),
+            "suggestion": answer_of(RULE, chosen),
             "confirmation": as_json(self.confirm, race, asked, raced),
             "code": range_test_code(self.optimizer, chosen),
             "updates": result["updates"] + race.updates,
         }
 
-    def _ramps(self, records: Sequence[TrialRecord]) -> dict[str, Any]:
-        """What the range tests say."""
+    def _groups(self, records: Sequence[TrialRecord]) -> dict[str, Any]:
+        """What the ramps of the single groups say, and what follows for a training."""
+        assert self.layer_groups is not None
+        asked = self._suggested([record for record in records if record.number < self.repeats])
+        others_lr, answers, rows = self._others_lr(asked), dict[int, Suggestion](), list[dict[str, Any]]()
+        for index, place in enumerate(self._ramped()):
+            first = self.repeats * (1 + index)
+            mine = [record for record in records if first <= record.number < first + self.repeats]
+            answers[place] = self._suggested(mine)
+            rows.append({"name": self.layer_groups.groups[place].name} | self._answers(mine))
+        return {
+            "groups": rows,
+            "others_lr": others_lr,
+            "training": training_fields(self.layer_groups, asked, answers, others_lr),
+            "updates": sum(len(record.arrays["losses"]) for record in records),
+            "seconds": seconds_of(records),
+        }
+
+    def _answers(self, records: Sequence[TrialRecord]) -> dict[str, Any]:
+        """What all rules say of the curves of some ramps."""
         curves = [self._read(record) for record in records]
         answers = {rule: suggest(curves, rule=rule, optimizer=self.optimizer.kind) for rule in RULES}
         chosen = answers[self.rule]
         return {
-            "kind": self.kind,
             "verdict": chosen.verdict.value,
-            "suggestion": _answer(self.rule, chosen),
-            "rules": [_answer(rule, answer) | {"verdict": answer.verdict.value} for rule, answer in answers.items()],
-            "metric": self.metric,
+            "suggestion": answer_of(self.rule, chosen),
+            "rules": [answer_of(rule, answer) | {"verdict": answer.verdict.value} for rule, answer in answers.items()],
             "curves": [self._curve(record, curve) for record, curve in zip(records, curves, strict=True)],
+        }
+
+    def _ramps(self, records: Sequence[TrialRecord]) -> dict[str, Any]:
+        """What the range tests of all layers say."""
+        chosen = self._suggested(records)
+        return {
+            "kind": self.kind,
+            **self._answers(records),
+            "metric": self.metric,
             "holds_for": self._holds_for(),
             "code": range_test_code(self.optimizer, chosen),
             "engine": records[0].facts.get("engine") if records else None,
             "environment": records[0].facts.get("environment", {}) if records else {},
-            "seconds": _seconds(records),
+            "seconds": seconds_of(records),
             "updates": sum(len(record.arrays["losses"]) for record in records),
         }
 
@@ -211,7 +285,7 @@ class RangeTest(Experiment):
         if self.metric == "accuracy":
             # a batch whose loss is not finite has no accuracy worth reading
             values = np.where(np.isfinite(values), 1.0 - record.arrays["batch/accuracy"], np.nan)
-        return Curve(record.arrays["lrs"][:: self.batches_per_lr], _means(values, self.batches_per_lr))
+        return Curve(record.arrays["lrs"][:: self.batches_per_lr], means(values, self.batches_per_lr))
 
     def _curve(self, record: TrialRecord, curve: Curve) -> dict[str, Any]:
         lrs = record.arrays["lrs"][:: self.batches_per_lr]
@@ -220,7 +294,7 @@ class RangeTest(Experiment):
             "trial": record.number,
             "seed": record.seed,
             "lrs": lrs.tolist(),
-            "losses": finite_or_none(_means(record.arrays["losses"], self.batches_per_lr)),
+            "losses": finite_or_none(means(record.arrays["losses"], self.batches_per_lr)),
             "values": finite_or_none(curve.losses),
             "smoothed": finite_or_none(smooth(curve)),
             "stopped_at": stopped_at,
@@ -234,6 +308,7 @@ class RangeTest(Experiment):
             "data": self.data.model_dump(mode="json"),
             "optimizer": self.optimizer.model_dump(mode="json", exclude_none=True),
             "batch_size": self.batch_size,
+            **self.model_dump(mode="json", include={"layer_groups"}, exclude_none=True),
         }
 
     def advice(self, result: Mapping[str, Any]) -> list[Advice]:
@@ -256,38 +331,8 @@ class RangeTest(Experiment):
         )
 
     def plots(self, result: Mapping[str, Any]) -> list[PlotSpec]:
-        """Loss over learning rate: raw repeats, their smoothed band, bounds, divergence; and the race, if there was one."""
+        """Loss over learning rate: raw repeats, their smoothed band, bounds, divergence; the race or the groups, if there were."""
         subject = f"{self.model.name} on {self.data.name}, {self.optimizer.kind}, batch {self.batch_size}"
-        confirmation = result.get("confirmation")
-        return [loss_plot(self, result), *([] if confirmation is None else [race_plot(confirmation, subject)])]
-
-
-def _answer(rule: str, answer: Suggestion) -> dict[str, Any]:
-    return {
-        "rule": rule,
-        "lr": answer.lr,
-        "min_lr": answer.min_lr,
-        "max_lr": answer.max_lr,
-        "interval": answer.interval and list(answer.interval),
-        "level": answer.level,
-        "why": answer.why,
-    }
-
-
-def _means(values: NDArray[np.float64], size: int) -> NDArray[np.float64]:
-    """Mean of each `size` values, of what is left for the last; NaN where one of them is not finite."""
-    if size == 1:
-        return values
-    starts = np.arange(0, len(values), size)
-    with np.errstate(invalid="ignore"):
-        means = np.add.reduceat(values, starts) / np.minimum(size, len(values) - starts) if len(values) else values
-    return np.where(np.isfinite(means), means, np.nan)
-
-
-def _seconds(records: Sequence[TrialRecord]) -> dict[str, float]:
-    """Seconds by phase, summed over the repeats."""
-    total: dict[str, float] = {}
-    for record in records:
-        for phase, seconds in record.facts.get("seconds", {}).items():
-            total[phase] = total.get(phase, 0.0) + seconds
-    return total
+        plots, confirmation = [loss_plot(self, result)], result.get("confirmation")
+        plots += [] if confirmation is None else [race_plot(confirmation, subject)]
+        return plots + ([group_plot(self, result)] if result.get("groups") else [])

@@ -25,6 +25,7 @@ STATUS_OF: Mapping[StopReason, TrialStatus] = {
 def record_of(number: int, plan: Plan, run: Run, setting: Mapping[str, Any] | None = None) -> TrialRecord:
     """The record of a trial from its plan and its run."""
     arrays = {"lrs": run.curve.lrs, "losses": run.curve.losses}
+    arrays |= {} if plan.momenta is None else {"momenta": plan.momenta[: len(run.curve)]}
     arrays |= {f"history/{name}": values for name, values in run.history.items()}
     arrays |= {f"batch/{name}": values for name, values in run.batch_metrics.items()}
     arrays |= {f"validations/{name}": values for name, values in run.validations.items()}

@@ -14,7 +14,7 @@ from lrsearch.errors import InvalidDocument, Problem
 from lrsearch.spec import Spec
 from lrsearch.training import catalog
 from lrsearch.training.augmentation import IMAGE_RANK, AnyAugmentation, needs_images
-from lrsearch.training.layer_groups import LayerGroups, places
+from lrsearch.training.layer_groups import LayerGroups, clashes, places
 from lrsearch.training.plan import OptimizerSpec, Precision
 
 if TYPE_CHECKING:
@@ -141,11 +141,12 @@ def group_problems(document: TrainingSpec) -> list[Problem]:
 def matching_problems(
     groups: LayerGroups, model: catalog.ModelSpec, pointer: str = "/layer_groups/groups"
 ) -> list[Problem]:
-    """Groups that take no layer, or one that another takes too; nothing is known of models whose rows name no layers."""
+    """Groups that take no layer, or one that another takes too; of a model whose row names no layers, what is sure."""
     names = catalog.layers_of(model)
+    if names is None:
+        return [replace(problem, pointer=f"{pointer}{problem.pointer}") for problem in clashes(groups.groups)]
     try:
-        if names is not None:
-            places(groups.groups, names)
+        places(groups.groups, names)
     except InvalidDocument as error:
         return below(pointer, error)
     return []

@@ -110,13 +110,15 @@ def _cell(value: float, is_best: bool) -> str:
 
 
 def panels_figure(
-    plot: PlotSpec, panels: Sequence[tuple[PlotSpec, list[dict[str, Any]]]], layout: dict[str, Any]
+    plot: PlotSpec,
+    panels: Sequence[tuple[PlotSpec, list[dict[str, Any]], list[dict[str, Any]]]],
+    layout: dict[str, Any],
 ) -> dict[str, Any]:
     """Small multiples: every panel has axes of its own, all y axes match, the legend is that of the first.
 
     Args:
         plot: the whole.
-        panels: each with its traces.
+        panels: each with its traces and its shapes.
         layout: of the whole.
     """
     rows, columns = grid_of(len(panels))
@@ -125,7 +127,8 @@ def panels_figure(
     axes = {name: layout.pop(name) for name in ("xaxis", "yaxis")}
     whole = PlotSpec("", "", "", "", y_log=plot.y_log, lines=[line for one in plot.panels for line in one.lines])
     limits = plotly_range(whole)
-    for index, (panel, traces) in enumerate(panels):
+    shapes: list[dict[str, Any]] = []
+    for index, (panel, traces, own_shapes) in enumerate(panels):
         row, column = divmod(index, columns)
         key = "" if index == 0 else str(index + 1)
         left, top = column * (1 + GAP) / columns, 1 - row / rows
@@ -143,6 +146,7 @@ def panels_figure(
             layout[f"yaxis{key}"] |= {"range": limits}
         shown = {} if index == 0 else {"showlegend": False}
         data += [trace | {"xaxis": f"x{key}", "yaxis": f"y{key}"} | shown for trace in traces]
+        shapes += [shape | {"xref": f"x{key}", "yref": f"y{key} domain"} for shape in own_shapes]
         note = {
             "xref": "paper",
             "yref": "paper",
@@ -151,7 +155,8 @@ def panels_figure(
             "text": panel.title.replace(", ", "<br>"),
         }
         titles.append(note | {"showarrow": False, "xanchor": "left", "yanchor": "bottom", "font": {"size": 11}})
-    return {"data": data, "layout": layout | {"annotations": titles, "height": PLAIN_HEIGHT * height_of(plot)}}
+    layout |= {"annotations": titles, "shapes": shapes, "height": PLAIN_HEIGHT * height_of(plot)}
+    return {"data": data, "layout": layout}
 
 
 def _within(ends: Sequence[float]) -> list[float]:

@@ -30,7 +30,8 @@ def figure(plot: PlotSpec, theme: Theme) -> dict[str, Any]:
     """The figure in Plotly's schema, `{"data": [...], "layout": {...}}`; non-finite numbers are null (gaps)."""
     palette = PALETTES[theme]
     if plot.panels:
-        return panels_figure(plot, [(panel, _traces(panel, palette)) for panel in plot.panels], _layout(plot, palette))
+        panels = [(panel, _traces(panel, palette), _shapes(panel, palette)) for panel in plot.panels]
+        return panels_figure(plot, panels, _layout(plot, palette))
     if plot.heat is not None:
         return {"data": [heat_trace(plot.heat)], "layout": _layout(plot, palette)}
     if plot.ranks:
@@ -106,7 +107,7 @@ def _layout(plot: PlotSpec, palette: Palette) -> dict[str, Any]:
         "font": {"color": palette.ink},
         "xaxis": x_axis,
         "yaxis": y_axis if limits is None else y_axis | {"range": limits},
-        "shapes": [_span(span, palette) for span in plot.spans] + [_mark(mark, palette) for mark in plot.marks],
+        "shapes": _shapes(plot, palette),
         "annotations": [_note(mark, plot, palette) for mark in plot.marks],
         "legend": {"orientation": "h", "y": -0.28},
         "hovermode": "closest",
@@ -118,6 +119,10 @@ def _axis_type(*, is_log: bool, is_heat: bool) -> str:
     if is_heat:
         return "category"
     return "log" if is_log else "linear"
+
+
+def _shapes(plot: PlotSpec, palette: Palette) -> list[dict[str, Any]]:
+    return [_span(span, palette) for span in plot.spans] + [_mark(mark, palette) for mark in plot.marks]
 
 
 def _span(span: Span, palette: Palette) -> dict[str, Any]:

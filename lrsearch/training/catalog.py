@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import logging
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -15,6 +16,8 @@ from lrsearch.training import plugins
 from lrsearch.training.optimizer_table import OPTIMIZERS, OptimizerRow
 from lrsearch.training.plan import DataSpec, ModelSpec
 from lrsearch.training.rows import DATASETS, MODELS, DatasetRow, ModelRow, Task
+
+_log = logging.getLogger(__name__)
 
 __all__ = [
     "DATASETS",
@@ -86,13 +89,21 @@ def check(model: ModelSpec, data: DataSpec, *, settings: Settings | None = None)
 
 
 def layers_of(model: ModelSpec) -> tuple[str, ...] | None:
-    """Names of the model's layers with weights, from the input to the output; None where its row does not name them."""
+    """Names of the model's layers with weights, from the input to the output; None where its row does not name them.
+
+    A row of an installed package whose `layers` raises is one that does not name them; its fault goes to the log.
+    """
     row = models().get(model.name)
     if row is None or row.layers is None:
         return None
     try:
-        return row.layers(row.params.model_validate(model.params))
+        params = row.params.model_validate(model.params)
     except ValueError:
+        return None
+    try:
+        return tuple(row.layers(params))
+    except Exception:
+        _log.exception("the layers of the model %s cannot be told", model.name)
         return None
 
 

@@ -8,11 +8,11 @@ import os
 import pickle
 import tarfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -103,8 +103,21 @@ def missing(name: str, settings: Settings) -> str:
     return f"The data set {name} is not on this machine. Looked in {', '.join(looked)}. Get it with: {OBTAIN[name]}"
 
 
-Bytes = NDArray[np.uint8]
-Parts = tuple[Bytes, Bytes, Bytes, Bytes]
+Parts = tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]]
+Blocks = Iterator[tuple[NDArray[Any], NDArray[Any]]]
+BLOCK_BYTES = 2**22
+"""Size of the blocks in which images are read."""
+_BROKEN = (
+    OSError,
+    EOFError,
+    KeyError,
+    TypeError,
+    ValueError,
+    pickle.UnpicklingError,
+    tarfile.TarError,
+    zipfile.BadZipFile,
+)
+"""What reading a file raises that is not what its name says."""
 
 
 def read(located: Located) -> Parts:
@@ -115,74 +128,122 @@ def read(located: Located) -> Parts:
     Raises:
         DataUnavailable: the files cannot be read as what their names say.
     """
+    (x_train, y_train), (x_test, y_test) = (joined(part) for part in blocks(located))
+    return x_train, y_train, x_test, y_test
+
+
+def joined(part: Blocks) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Images and labels of all blocks."""
+    images, labels = zip(*part, strict=True)
+    return np.concatenate(images), np.concatenate(labels)
+
+
+def blocks(located: Located) -> tuple[Blocks, Blocks]:
+    """The training and the test set in blocks of some megabytes, read as they are asked for: images as in `read`, labels.
+
+    Raises:
+        DataUnavailable: while blocks are read: the files cannot be read as what their names say.
+    """
     path = located.path
+    if located.name == "cifar10":
+        parts = _cifar(path, CIFAR_FILES[:-1]), _cifar(path, CIFAR_FILES[-1:])
+    elif path.is_file():
+        parts = _npz(path, "train"), _npz(path, "test")
+    else:
+        parts = _idx(path, IDX_FILES[:2]), _idx(path, IDX_FILES[2:])
+    return _explained(located, parts[0]), _explained(located, parts[1])
+
+
+def _explained(located: Located, part: Blocks) -> Blocks:
+    """The same blocks; what is wrong with the files is told with the remedy."""
     try:
-        if located.name == "cifar10":
-            return _cifar(path)
-        return _npz(path) if path.is_file() else _idx(path)
-    except (
-        OSError,
-        EOFError,
-        KeyError,
-        TypeError,
-        ValueError,
-        pickle.UnpicklingError,
-        tarfile.TarError,
-        zipfile.BadZipFile,
-    ) as error:
+        is_empty = True
+        for block in part:
+            is_empty = False
+            yield block
+        if is_empty:
+            raise ValueError("they hold no samples")
+    except _BROKEN as error:
         raise DataUnavailable(
-            f"The files of {located.name} at {path} cannot be read: {error}. Remove them and get them again with: "
-            f"{OBTAIN[located.name]}"
+            f"The files of {located.name} at {located.path} cannot be read: {error}. Remove them and get them again "
+            f"with: {OBTAIN[located.name]}"
         ) from error
 
 
-def _npz(path: Path) -> Parts:
-    # np.load leaves a file open that turns out to be no zip archive.
-    with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-        x_train, y_train, x_test, y_test = (stored[name] for name in ("x_train", "y_train", "x_test", "y_test"))
-    return x_train[..., None], y_train, x_test[..., None], y_test
+def _npz(path: Path, part: str) -> Blocks:
+    with zipfile.ZipFile(path) as archive, archive.open(f"x_{part}.npy") as x, archive.open(f"y_{part}.npy") as y:
+        yield from _pairs((x, *_npy_header(x)), (y, *_npy_header(y)))
 
 
-def _idx(folder: Path) -> Parts:
-    x_train, y_train, x_test, y_test = (_idx_array(folder / name) for name in IDX_FILES)
-    return x_train[..., None], y_train, x_test[..., None], y_test
+def _npy_header(file: _File) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    """Shape and type of an array in NumPy's format; the values follow."""
+    version = np.lib.format.read_magic(file)
+    if version not in {(1, 0), (2, 0)}:
+        raise ValueError(f"an array has version {version} of NumPy's format")
+    read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, is_fortran, dtype = read_header(file)
+    if is_fortran or dtype.hasobject:
+        raise ValueError("an array holds objects, or is stored by columns")
+    return shape, dtype
 
 
-def _idx_array(path: Path) -> Bytes:
-    """An array in the IDX format: two zero bytes, type (8 is uint8), rank, the sizes as big-endian int32, the values."""
-    with gzip.open(path) as file:
-        content = file.read()
-    rank = content[3] if content[:3] == b"\0\0\x08" else 0
-    if rank == 0:
-        raise ValueError(f"{path.name} is no IDX file of bytes")
-    shape = np.frombuffer(content, ">i4", count=rank, offset=4)
-    return np.frombuffer(content, np.uint8, offset=4 + 4 * rank).reshape(shape)
+def _idx(folder: Path, names: Sequence[str]) -> Blocks:
+    with gzip.open(folder / names[0]) as x, gzip.open(folder / names[1]) as y:
+        yield from _pairs((x, _idx_shape(x, names[0]), _BYTE), (y, _idx_shape(y, names[1]), _BYTE))
 
 
-def _cifar(path: Path) -> Parts:
-    batches = _cifar_folder(path) if path.is_dir() else _cifar_archive(path)
-    parts = [_cifar_batch(batches[name]) for name in CIFAR_FILES]
-    x_train, y_train = (np.concatenate(arrays) for arrays in zip(*parts[:-1], strict=True))
-    return x_train, y_train, *parts[-1]
+def _idx_shape(file: _File, name: str) -> tuple[int, ...]:
+    """Shape of an array in the IDX format: two zero bytes, type (8 is uint8), rank, the sizes as big-endian int32."""
+    start = file.read(4)
+    if start[:3] != b"\0\0\x08" or start[3:] in {b"", b"\0"}:
+        raise ValueError(f"{name} is no IDX file of bytes")
+    return tuple(int(size) for size in np.frombuffer(file.read(4 * start[3]), ">i4", count=start[3]))
 
 
-def _cifar_folder(folder: Path) -> dict[str, bytes]:
-    return {name: (folder / name).read_bytes() for name in CIFAR_FILES}
+_BYTE = np.dtype(np.uint8)
+_File = IO[bytes] | gzip.GzipFile
+_Stored = tuple[_File, tuple[int, ...], np.dtype[Any]]
+"""A file at the first value of an array, the array's shape and type."""
 
 
-def _cifar_archive(path: Path) -> dict[str, bytes]:
-    """The six files of the archive, read in memory: nothing is unpacked, so no path in it can do harm."""
-    batches: dict[str, bytes] = {}
+def _pairs(images: _Stored, labels: _Stored) -> Blocks:
+    """Images, with an axis for their one channel, and labels, in blocks of as many samples."""
+    samples, height, width = images[1]
+    if labels[1] != (samples,):
+        raise ValueError(f"{samples} images have labels of the shape {labels[1]}")
+    at_once = max(1, BLOCK_BYTES // max(1, height * width))
+    for first in range(0, samples, at_once):
+        count = min(at_once, samples - first)
+        yield _next(images, count)[..., None], _next(labels, count)
+    if images[0].read(1) or labels[0].read(1):
+        raise ValueError("a file goes on after its last sample")
+
+
+def _next(stored: _Stored, count: int) -> NDArray[Any]:
+    """The next so many samples."""
+    file, shape, dtype = stored
+    size = count * int(np.prod(shape[1:])) * dtype.itemsize
+    content = file.read(size)
+    if len(content) != size:
+        raise ValueError(f"a file ends before its {shape[0]} samples do")
+    return np.frombuffer(content, dtype).reshape(count, *shape[1:])
+
+
+def _cifar(path: Path, names: Sequence[str]) -> Blocks:
+    """A block for each file; an archive is read in memory: nothing is unpacked, so no path in it can do harm."""
+    if path.is_dir():
+        yield from (_cifar_batch((path / name).read_bytes()) for name in names)
+        return
     with tarfile.open(path) as archive:
-        for member in archive:
-            name = Path(member.name).name
-            file = archive.extractfile(member) if name in CIFAR_FILES else None
-            if file is not None:
-                batches[name] = file.read()
-    return batches
+        members = {Path(member.name).name: member for member in archive}
+        for name in names:
+            file = archive.extractfile(members[name])
+            if file is None:
+                raise ValueError(f"{name} is no file")
+            yield _cifar_batch(file.read())
 
 
-def _cifar_batch(content: bytes) -> tuple[Bytes, Bytes]:
+def _cifar_batch(content: bytes) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     batch: dict[bytes, Any] = _ArraysOnly(io.BytesIO(content), encoding="bytes").load()
     images = np.asarray(batch[b"data"], np.uint8).reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
     return images, np.asarray(batch[b"labels"], np.uint8)

@@ -229,5 +229,50 @@ def places(groups: Sequence[LayerGroup], names: Sequence[str]) -> list[int]:
     ]
 
 
+def clashes(groups: Sequence[LayerGroup]) -> list[Problem]:
+    """What is wrong with groups whatever layers the model has: a layer chosen twice, or a range that holds none.
+
+    Pointers are relative to the groups. What else `places` finds is found when the model is built.
+
+    Example:
+        >>> twice = [LayerGroup(name="a", layers=("head",)), LayerGroup(name="b", pattern="^head")]
+        >>> [problem.rule for problem in clashes(twice)]
+        ['matches_twice']
+    """
+    found: list[Problem] = []
+    for index, group in enumerate(groups):
+        pointer, value = f"/{index}/{_choice(group)}", getattr(group, _choice(group))
+        if group.depth is not None and _is_same_end(group.depth) and group.depth[0] > group.depth[1]:
+            message = (
+                f"The group {group.name!r} begins at layer {group.depth[0]} and ends before it, at {group.depth[1]}."
+            )
+            found.append(Problem(pointer, "matches_nothing", value, message, "Give the first layer, then the last."))
+        for earlier in groups[:index]:
+            if both := _surely_shared(earlier, group):
+                message = f"{both} would be in the groups {earlier.name!r} and {group.name!r}."
+                found.append(Problem(pointer, "matches_twice", value, message, "Choose each layer once."))
+    return found
+
+
+def _surely_shared(one: LayerGroup, other: LayerGroup) -> str | None:
+    """Layers that both groups take if the model has them; None where that depends on the model."""
+    for named, any_kind in ((one, other), (other, one)):
+        if named.layers is None or any_kind.depth is not None:
+            continue
+        places_taken = [place for place in range(len(named.layers)) if any_kind.takes(place, named.layers)]
+        if places_taken:
+            return ", ".join(named.layers[place] for place in places_taken)
+    if one.depth is None or other.depth is None:
+        return None
+    ends = [*one.depth, *other.depth]
+    is_comparable = all(end >= 0 for end in ends) or all(end < 0 for end in ends)
+    first, last = max(ends[0], ends[2]), min(ends[1], ends[3])
+    return f"Layers {first} to {last}" if is_comparable and first <= last else None
+
+
+def _is_same_end(depth: tuple[int, int]) -> bool:
+    return (depth[0] < 0) == (depth[1] < 0)
+
+
 def _choice(group: LayerGroup) -> str:
     return next(name for name in ("layers", "pattern", "depth") if getattr(group, name) is not None)

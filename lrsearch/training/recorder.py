@@ -152,16 +152,19 @@ class Recorder:
             if name in self._batch:
                 self._batch[name].extend(new)
         if self._stop is None and self._every_steps is not None and self.step % self._every_steps == 0:
-            for name, value in self._validate(held_out).items():
-                self._validations.setdefault(name, []).append(value)
+            self._keep_validation(held_out)
         if self._stop is None and self.step % self._per_epoch == 0:
             self._end_epoch(held_out)
         elif self._stop is not None or not self.is_running or self._is_chunk_over():
             self._report(epoch=None, metrics={})
 
     def settle(self) -> None:
-        """End an epoch in whose validation the checkpoint was made that the run goes on from; before the first `add`."""
-        if self._epoch and self.step % self._per_epoch == 0:
+        """Validate where the checkpoint was made in the middle of it that the run goes on from; before the first `add`."""
+        if self._every_steps is not None and self.step > 0 and self.step % self._every_steps == 0:
+            kept = max((len(values) for values in self._validations.values()), default=0)
+            if kept < self.step // self._every_steps:
+                self._keep_validation(None)
+        if self._stop is None and self._epoch and self.step % self._per_epoch == 0:
             self._end_epoch(None)
 
     def breathe(self) -> bool:
@@ -188,6 +191,10 @@ class Recorder:
         measured = dict(held_out) if held_out is not None else self._live.validate()
         self._validated = (self.step, measured)
         return measured
+
+    def _keep_validation(self, held_out: Mapping[str, float] | None) -> None:
+        for name, value in self._validate(held_out).items():
+            self._validations.setdefault(name, []).append(value)
 
     def _end_epoch(self, held_out: Mapping[str, float] | None) -> None:
         """Sample-weighted means of the epoch's batch values, and the validation; tell the observer."""

@@ -23,8 +23,9 @@ class ModelRow:
         input_rank: rank of one sample (1 tabular, 3 images).
         least_shape: least size of each axis of a sample.
         params: spec of the builder's parameters.
-        layers: answers with the names of the layers with weights, from the input to the output, for given parameters;
-            None: they are known once the model is built, and documents that choose among them are checked then.
+        layers: answers with the names of the layers with weights, from the input to the output, for given parameters, so
+            that layer groups are checked when a document is posted; loads no Keras. None: of such a model, groups that
+            clash whatever its layers are refused at once, and the rest when a worker has built it.
     """
 
     name: str

@@ -289,15 +289,49 @@ MUTATIONS = {
 
 
 @pytest.mark.parametrize("dropped", MUTATIONS)
-def test_the_comparison_notices_a_dropped_hyperparameter(engines, dropped):
+def test_the_suite_fails_with_an_engine_that_drops_a_hyperparameter(engines, monkeypatch, dropped):
+    from lrsearch.training.keras.compiled import CompiledTrainer, program
+
     kind, given, left = MUTATIONS[dropped]
-    (run,), (without,) = (engines["compiled"].train([plan(kind, document)]) for document in (given, left))
-    assert differ(run, without)
+    build, base = program.build_optimizer, plan(kind, given)
+    without = plan(kind, left).optimizer
+    monkeypatch.setattr(program, "build_optimizer", lambda spec: build(without))
+    (reference,), (run,) = engines["fit"].train([base]), CompiledTrainer().train([base])
+    with pytest.raises(AssertionError):
+        assert_close(reference, run)
 
 
-def test_the_comparison_notices_another_seed(engines):
-    first, second = engines["compiled"].train(seeds(plan("sgd"), 2))
-    assert differ(first, second)
+def other_weights(monkeypatch):
+    from lrsearch.training.keras.compiled import program
+
+    draw = program.weights.initial_weights
+    monkeypatch.setattr(program.weights, "initial_weights", lambda model, seed, rebuild: draw(model, seed + 1, rebuild))
+
+
+def other_masks(monkeypatch):
+    from lrsearch.training.keras.compiled import program
+
+    draw = program.weights.initial_seed_states
+    monkeypatch.setattr(program.weights, "initial_seed_states", lambda model, seed: draw(model, seed + 1))
+
+
+def other_order(monkeypatch):
+    from lrsearch.training.keras.compiled import compiled_trainer
+
+    order = compiled_trainer.DataOrder
+    monkeypatch.setattr(compiled_trainer, "DataOrder", lambda samples, size, seed: order(samples, size, seed + 1))
+
+
+@pytest.mark.parametrize("drop_the_seed", [other_weights, other_masks, other_order])
+def test_the_suite_fails_with_an_engine_that_drops_the_seed(engines, monkeypatch, drop_the_seed):
+    from lrsearch.training.keras.compiled import CompiledTrainer
+
+    base = plan("sgd", params={"units": [8], "dropout": 0.3})
+    (reference,) = engines["fit"].train([base])
+    drop_the_seed(monkeypatch)
+    (run,) = CompiledTrainer().train([base])
+    with pytest.raises(AssertionError):
+        assert_close(reference, run)
 
 
 @pytest.mark.long
@@ -318,31 +352,37 @@ def test_every_optimizer_with_every_feature_alone_and_stacked(engines, kind, fea
 PRINT_LOSSES = """
 import numpy as np
 from lrsearch.training.keras.compiled import CompiledTrainer
+from lrsearch.training.keras.fit_trainer import FitTrainer
 from lrsearch.training.optimizer_specs import SPECS
 from lrsearch.training.plan import DataSpec, ModelSpec, Plan, Validation
 
 plans = [
     Plan(
-        model=ModelSpec(name="tabular_mlp", params={"units": [8], "dropout": 0.3}),
+        model=ModelSpec(name="tabular_mlp", params={"units": [8], "dropout": 0.3, "batch_norm": True}),
         data=DataSpec(name="iris"),
         optimizer=SPECS["adam"](kind="adam", weight_decay=0.5),
         batch_size=50,
         rates=np.full(40, 0.01),
         seed=seed,
         xla=xla,
+        metrics=("accuracy",),
         validation=Validation(0.2),
+        test=True,
     )
     for seed, xla in ((1, False), (1, None), (2, None))
 ]
-for run in CompiledTrainer(fewest_stacked_updates=0).train(plans):
-    print(run.curve.losses.tobytes().hex(), run.history["val_loss"].tobytes().hex())
+for run in [*CompiledTrainer(fewest_stacked_updates=0).train(plans), *FitTrainer().train(plans[:1])]:
+    series = [run.curve.losses, *run.history.values(), *run.batch_metrics.values(), list(run.final.values())]
+    print(run.engine, run.engine_facts["stack"], *(np.asarray(each).tobytes().hex() for each in series))
 """
 
 
-def test_two_fresh_processes_give_the_same_bits():
+def test_two_fresh_processes_give_the_same_bits_alone_and_in_a_stack_with_all_that_has_a_state():
     command = [sys.executable, "-c", PRINT_LOSSES]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
     with subprocess.Popen(command, **pipes) as one_process, subprocess.Popen(command, **pipes) as other_process:
         first, second = one_process.communicate()[0], other_process.communicate()[0]
-    assert 3 == len(first.splitlines())
+    rows = [line.split() for line in first.decode().splitlines()]
+    assert [["compiled", "1"], ["compiled", "2"], ["compiled", "2"], ["fit", "1"]] == [row[:2] for row in rows]
+    assert {2 + 1 + 4 + 1 + 1} == {len(row) for row in rows}
     assert first == second

@@ -12,8 +12,8 @@ import tensorflow as tf
 
 from lrsearch.errors import InvalidDocument, Problem
 from lrsearch.training.catalog import OPTIMIZERS
-from lrsearch.training.keras.callbacks.live_number import LiveNumber
 from lrsearch.training.keras.layer_names import named_layers
+from lrsearch.training.keras.live_number import LiveNumber
 from lrsearch.training.layer_groups import LayerGroup, places
 from lrsearch.training.plan import Plan
 

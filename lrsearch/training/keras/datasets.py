@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -18,6 +18,9 @@ from sklearn.model_selection import train_test_split
 from lrsearch.errors import DataUnavailable
 from lrsearch.settings import Settings
 from lrsearch.training import catalog, data_files
+from lrsearch.training.data_budget import DataRoute, budget_bytes, choose_route
+from lrsearch.training.keras.environment import device_memory_bytes
+from lrsearch.training.scratch import columns_on_disk, on_disk
 
 Floats = NDArray[np.float32]
 DOWNLOAD_SECONDS = 60.0
@@ -32,22 +35,50 @@ class Dataset:
         x_train, x_test: shape (n, *sample_shape), float32.
         y_train, y_test: class numbers of shape (n,), int32; one-hot classes of shape (n, classes), float32; or targets
             of shape (n, targets), float32.
+        route: set by `load`: whether these arrays are in memory or mapped from disk.
+
+    A loader may return `np.memmap`s, so that a data set larger than memory is never in it.
     """
 
     x_train: Floats
     y_train: NDArray[Any]
     x_test: Floats
     y_test: NDArray[Any]
+    route: DataRoute | None = None
+
+    @property
+    def arrays(self) -> tuple[NDArray[Any], ...]:
+        """All four arrays."""
+        return self.x_train, self.y_train, self.x_test, self.y_test
+
+    @property
+    def is_streamed(self) -> bool:
+        """Whether the engines may hold no more than a window of it."""
+        return self.route is not None and self.route.is_streamed
 
 
 @lru_cache(maxsize=1)
 def load(name: str) -> Dataset:
-    """The data set of a catalog row; the last one stays in memory.
+    """The data set of a catalog row; the last one stays in memory, or mapped from disk where it is beyond the budget.
 
     Raises:
-        DataUnavailable: its files are not here and may not or cannot be downloaded.
+        DataUnavailable: its files are not here and may not or cannot be downloaded, or there is no disk to stream from.
     """
-    return catalog.resolve(catalog.datasets()[name].load)()
+    data: Dataset = catalog.resolve(catalog.datasets()[name].load)()
+    settings = Settings()
+    route = choose_route(sum(array.nbytes for array in data.arrays), _budget(settings))
+    if not route.is_streamed:
+        return replace(data, route=route)
+    return _dataset([on_disk(array, settings.scratch_dir()) for array in data.arrays], route)
+
+
+def _dataset(arrays: Sequence[Any], route: DataRoute | None = None) -> Dataset:
+    x_train, y_train, x_test, y_test = arrays
+    return Dataset(x_train, y_train, x_test, y_test, route)
+
+
+def _budget(settings: Settings) -> int:
+    return budget_bytes(settings, device_memory_bytes())
 
 
 def loss_of(data: Dataset, task: catalog.Task) -> str:
@@ -136,10 +167,22 @@ def _class(labels: NDArray[Any]) -> NDArray[np.int32]:
 
 
 def _images(name: str, settings: Settings) -> Dataset:
-    """The data set from files on this machine, else downloaded where that is allowed."""
+    """The data set from files on this machine, else downloaded where that is allowed; never whole in memory beyond the budget."""
     located = data_files.locate(name, settings)
-    x_train, y_train, x_test, y_test = data_files.read(located) if located else _downloaded(name, settings)
-    return Dataset(_pixels(x_train), _class(y_train), _pixels(x_test), _class(y_test))
+    train, test = data_files.blocks(located) if located else _downloaded(name, settings)
+    row = catalog.datasets()[name]
+    size = 4 * (row.train_size + row.test_size) * int(np.prod(row.sample_shape))
+    is_large = choose_route(size, _budget(settings)).is_streamed
+    parts = [_mapped(part, settings) if is_large else _converted(data_files.joined(part)) for part in (train, test)]
+    return _dataset([*parts[0], *parts[1]])
+
+
+def _converted(stored: tuple[NDArray[Any], NDArray[Any]]) -> tuple[Floats, NDArray[np.int32]]:
+    return _pixels(stored[0]), _class(stored[1])
+
+
+def _mapped(part: data_files.Blocks, settings: Settings) -> list[NDArray[Any]]:
+    return columns_on_disk(map(_converted, part), 2, settings.scratch_dir())
 
 
 def _pixels(images: NDArray[np.uint8]) -> Floats:
@@ -149,7 +192,7 @@ def _pixels(images: NDArray[np.uint8]) -> Floats:
     return pixels if pixels.ndim == 4 else pixels[..., None]
 
 
-def _downloaded(name: str, settings: Settings) -> data_files.Parts:
+def _downloaded(name: str, settings: Settings) -> tuple[data_files.Blocks, data_files.Blocks]:
     if settings.downloads == "never":
         raise DataUnavailable(f"{data_files.missing(name, settings)} (LRSEARCH_DOWNLOADS=never forbids to download it)")
     try:
@@ -157,7 +200,7 @@ def _downloaded(name: str, settings: Settings) -> data_files.Parts:
             (x_train, y_train), (x_test, y_test) = getattr(keras.datasets, name).load_data()
     except Exception as error:  # Keras raises a bare Exception when a download fails
         raise DataUnavailable(f"{data_files.missing(name, settings)} (the download failed: {error})") from error
-    return x_train, y_train, x_test, y_test
+    return iter([(x_train, y_train)]), iter([(x_test, y_test)])
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
+from tensorflow.python.client import device_lib  # the only place that tells a GPU's memory
 
 
 def allow_memory_growth() -> None:
@@ -25,6 +26,14 @@ def device_name() -> str:
     if not gpus:
         return "cpu"
     return str(tf.config.experimental.get_device_details(gpus[0]).get("device_name", gpus[0].name))
+
+
+@cache
+def device_memory_bytes() -> int | None:
+    """Memory of the first GPU that TensorFlow may take; None without a GPU."""
+    if device_name() == "cpu":
+        return None
+    return max(device.memory_limit for device in device_lib.list_local_devices() if device.device_type == "GPU")
 
 
 def environment() -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -66,10 +66,13 @@ class FitTrainer:
         batches = _BatchSource(splits.train, order, class_weights(plan, splits.train[1]))
         live = _LiveModel(plan, prepared, splits, batches)
         facts = environment() | {"xla": False, "xla_why": "model.fit is the reference engine", "stack": 1}
+        facts |= prepared.data.route.facts() if prepared.data.route is not None else {}
         recorder = Recorder(
             plan, index, order, live, observer, facts={"engine": self.name, **facts}, chunk_seconds=self._chunk_seconds
         )
+        live.pause = recorder.breathe
         built = time.perf_counter()
+        recorder.settle()
         if recorder.is_running:
             _fit(plan, prepared, recorder, batches)
         trained = time.perf_counter()
@@ -106,13 +109,17 @@ class _Recording(keras.callbacks.Callback):
 
 
 class _BatchSource:
-    """The batches of all steps, with a weight for each sample where classes have one."""
+    """The batches of all steps, with a weight for each sample where classes have one; read from disk where data is streamed."""
 
     def __init__(self, data: Split, order: DataOrder, class_weights: NDArray[np.float32] | None) -> None:
         self._data, self._order, self._class_weights = data, order, class_weights
+        self._epoch: tuple[int, Any] = (-1, None)
 
     def at(self, step: int) -> tuple[Any, ...]:
-        indices = next(self._order.batches(step, step + 1))
+        epoch, place = divmod(step, self._order.steps_per_epoch)
+        if epoch != self._epoch[0]:
+            self._epoch = epoch, self._order.permutation(epoch)
+        indices = self._epoch[1][place * self._order.batch_size :][: self._order.batch_size]
         x, y = self._data[0][indices], self._data[1][indices]
         return (x, y) if self._class_weights is None else (x, y, self._class_weights[class_numbers(y)])
 
@@ -137,6 +144,8 @@ class _LiveModel:
     def __init__(self, plan: Plan, prepared: Prepared, splits: Splits, batches: _BatchSource) -> None:
         self._plan, self._model, self._dials = plan, prepared.model, prepared.dials
         self._splits, self._batches = splits, batches
+        self.pause: Callable[[], bool] = lambda: True
+        """Called between the batches of a measurement; False ends it."""
 
     def snapshot(self) -> Arrays:
         return weights.snapshot(self._model)
@@ -152,11 +161,14 @@ class _LiveModel:
         return self.measure(self._splits.held_out, "val")
 
     def measure(self, data: Split, prefix: str) -> dict[str, float]:
-        """Loss and metrics on other data, with the present weights, without changing any state."""
+        """Loss and metrics on other data, with the present weights, without changing any state; nothing when `pause` ended it."""
         samples, labels = data
         self._model.reset_metrics()
         logs: dict[str, float] = {}
         for start in range(0, len(samples), EVALUATION_BATCH):
+            if start and not self.pause():
+                logs = {}
+                break
             end = start + EVALUATION_BATCH
             logs = self._model.test_on_batch(samples[start:end], labels[start:end], return_dict=True)
         self._model.reset_metrics()

@@ -20,6 +20,7 @@ from lrsearch.training.keras.datasets import Dataset
 from lrsearch.training.keras.optimizers import build_optimizer
 from lrsearch.training.keras.own_updates import with_own_updates
 from lrsearch.training.plan import Plan
+from lrsearch.training.scratch import cut
 
 Split = tuple[Any, Any]
 
@@ -91,7 +92,7 @@ def class_weights(plan: Plan, labels: NDArray[Any]) -> NDArray[np.float32] | Non
     if plan.class_weight != "balanced":
         weights_of = dict(plan.class_weight)
         return np.array([weights_of.get(number, 1.0) for number in range(classes)], np.float32)
-    counts = np.bincount(class_numbers(labels), minlength=classes)
+    counts = sum(np.bincount(class_numbers(part), minlength=classes) for part in cut(labels))
     return np.where(counts > 0, len(labels) / (classes * np.maximum(counts, 1)), 1.0).astype(np.float32)
 
 

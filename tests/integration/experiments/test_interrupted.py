@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,11 @@ from lrsearch import jobs
 from lrsearch.artifacts import ArtifactStore
 from lrsearch.db import Database
 from lrsearch.experiments import AnyExperiment
-from lrsearch.experiments.base import Context, Experiment
+from lrsearch.experiments.base import Context, Experiment, TrialRecord
 from lrsearch.settings import Settings
 from lrsearch.training.plan import Plan
 from lrsearch.training.toy_trainer import ToyTrainer
-from lrsearch.training.trainer import Observer, Run, go_on
+from lrsearch.training.trainer import Answer, Observer, Run, Segment, Trainer, go_on
 from worker.runtime import Runtime
 
 SETTINGS = Settings(lease_seconds=5.0, heartbeat_seconds=0.02, checkpoint_seconds=0.0, max_attempts=9)
@@ -123,6 +124,83 @@ def test_a_killed_race_goes_on_around_the_same_suggestion(
     for part in ("suggestion", "curves"):
         assert straight[part] == job.result[part]
     assert straight["confirmation"]["candidates"] == job.result["confirmation"]["candidates"]
+
+
+STACKED: dict[str, Any] = {
+    "schema": 1,
+    "kind": "range_test",
+    "model": {"name": "tabular_mlp", "params": {"units": [8], "dropout": 0.3, "batch_norm": True}},
+    "data": {"name": "iris"},
+    "optimizer": {"kind": "adam", "weight_decay": 0.1},
+    "batch_size": 50,
+    "steps": 24,
+    "end_lr": 0.05,
+    "metric": "val_loss",
+    "repeats": 3,
+    "engine": "compiled",
+}
+
+
+@cache
+def compiled_trainer() -> Trainer:
+    """One for all, since compiling a stack takes longer than these trainings."""
+    from lrsearch.training.keras.compiled import CompiledTrainer
+
+    return CompiledTrainer(chunk_seconds=0.0, fewest_stacked_updates=0)
+
+
+class MortalStack:
+    """The compiled engine, whose members hear of every update; dies when an observer is asked for the time after `lives`."""
+
+    name = "compiled"
+
+    def __init__(self, lives: int) -> None:
+        self.lives, self.stacks = lives, list[int]()
+        self._trainer = compiled_trainer()
+
+    def train(self, plans: Sequence[Plan], observer: Observer = go_on) -> list[Run]:
+        def observe(index: int, segment: Segment) -> Answer:
+            if self.lives == 0:
+                raise Killed
+            self.lives -= 1
+            return observer(index, segment)
+
+        runs = self._trainer.train(plans, observe)
+        self.stacks += [int(str(run.engine_facts["stack"])) for run in runs]
+        return runs
+
+
+@pytest.fixture(scope="module")
+def whole_stack() -> list[TrialRecord]:
+    """The trials of a stack that nothing interrupts."""
+    records = list[TrialRecord]()
+    TypeAdapter[Any](AnyExperiment).validate_python(STACKED).run(Context(MortalStack(10**9), records.append))
+    return records
+
+
+@pytest.mark.tensorflow
+@pytest.mark.parametrize("lives", [2, 31])
+def test_a_killed_stack_goes_on_and_every_member_ends_bit_for_bit_as_if_nothing_had_happened(
+    db: Database, whole_stack: list[TrialRecord], tmp_path: Path, lives: int
+) -> None:
+    """After 2 reports one member has no checkpoint; after 31 one member's is an update ahead of the others'."""
+    made: Experiment = TypeAdapter[Any](AnyExperiment).validate_python(STACKED)
+    submitted = jobs.submit(db, made, STACKED, workers=1)
+    (pack_id,) = submitted.pack_ids
+    with pytest.raises(Killed):
+        Runtime(db, ArtifactStore(tmp_path / "artifacts"), MortalStack(lives), SETTINGS, "one").run(pack_id)
+    assert [] == jobs.trials(db, submitted.job.job_id)
+    _expire(db)
+    second = MortalStack(10**9)
+    Runtime(db, ArtifactStore(tmp_path / "artifacts"), second, SETTINGS, "two").run(pack_id)
+    resumed = jobs.trials(db, submitted.job.job_id)
+    assert [3, 3, 3] == second.stacks
+    assert 3 == len(resumed)
+    for expected, actual in zip(whole_stack, resumed, strict=True):
+        assert {name: a.tolist() for name, a in expected.arrays.items()} == {
+            name: a.tolist() for name, a in actual.arrays.items()
+        }
+        assert {"lrs", "losses", "validations/val_loss"} <= set(actual.arrays)
 
 
 def _expire(db: Database) -> None:

@@ -8,7 +8,7 @@ from lrsearch.training.data_order import DataOrder
 from lrsearch.training.optimizer_specs import SPECS
 from lrsearch.training.plan import DataSpec, ModelSpec, Plan, Validation
 from lrsearch.training.recorder import Recorder
-from lrsearch.training.trainer import Continue, Probe, StopReason
+from lrsearch.training.trainer import Continue, Probe, Stop, StopReason
 
 ORDER = DataOrder(samples=10, batch_size=4, seed=0)
 PLAN = Plan(ModelSpec(name="digits_mlp"), DataSpec(name="digits"), SPECS["sgd"](), 4, np.full(8, 0.1), 0)
@@ -35,6 +35,22 @@ class Counter:
 
     def validate(self):
         return {"val_loss": 7.0}
+
+
+class Slow(Counter):
+    """A training whose validations take so long that they pause."""
+
+    pause = staticmethod(lambda: True)
+
+    def validate(self):
+        return super().validate() if self.pause() else {}
+
+
+def slow_recorder(plan, observer):
+    live = Slow()
+    record = recorder(plan, observer, live, chunk_seconds=0.0)
+    live.pause = record.breathe
+    return record
 
 
 def recorder(plan=PLAN, observer=lambda index, segment: Continue(), live=None, chunk_seconds=60.0):
@@ -94,3 +110,54 @@ def test_a_probe_that_raises_leaves_the_state_as_it_was():
     with pytest.raises(ArithmeticError):
         record.add(LOSSES[:3], {})
     assert 0.0 == live.state
+
+
+def test_a_measurement_that_is_not_long_yet_tells_the_observer_nothing():
+    seen = []
+    record = recorder(observer=lambda index, segment: seen.append(segment) or Continue())
+    record.add(LOSSES[:2], {})
+    assert record.breathe()
+    assert [] == seen
+
+
+def test_a_long_measurement_tells_the_observer_what_is_new_and_goes_on():
+    seen = []
+    validated = replace(PLAN, validation=Validation(0.2))
+    record = slow_recorder(validated, lambda index, segment: seen.append(segment) or Continue())
+    record.add(LOSSES[:3], {})
+    # once within the validation, without the epoch's metrics, and once at the epoch's end
+    assert [(None, 3), (1, 0)] == [(segment.epoch, len(segment.losses)) for segment in seen]
+    assert {"loss": 4.2, "val_loss": 7.0} == pytest.approx(seen[1].metrics)
+
+
+@pytest.mark.parametrize("validation", [Validation(0.2), Validation(0.2, every_steps=3)])
+def test_a_stop_within_a_measurement_ends_it_and_the_run(validation):
+    record = slow_recorder(replace(PLAN, validation=validation), lambda index, segment: Stop(StopReason.CANCELLED))
+    record.add(LOSSES[:3], {})
+    run = record.run(final={}, engine_facts={}, seconds={})
+    assert not record.breathe()
+    assert (StopReason.CANCELLED, 2, 3) == (run.stop_reason, run.stopped_at, len(run.curve))
+    assert ({}, {}) == (run.history, run.validations)
+    assert not record.should_test
+
+
+@pytest.mark.parametrize(
+    "validation", [Validation(0.2), Validation(0.2, every_steps=3), Validation(0.2, every_steps=2)]
+)
+def test_a_run_resumed_from_within_a_measurement_equals_the_uninterrupted_one(validation):
+    plan, kept = replace(PLAN, validation=validation), []
+    whole = feed(
+        slow_recorder(plan, lambda index, segment: kept.append(segment.checkpoint()) or Continue()), [2, 3, 4, 6]
+    )
+    assert len(kept) > 4
+    for checkpoint in kept:
+        record = slow_recorder(replace(plan, resume_from=checkpoint), lambda index, segment: Continue())
+        record.settle()
+        cuts = [cut for cut in (2, 3, 4, 6, 8) if cut > record.step]
+        for cut in cuts:
+            record.add(LOSSES[record.step : cut], {"accuracy": LOSSES[record.step : cut] / 10})
+        resumed = record.run(final={}, engine_facts={}, seconds={})
+        assert whole.curve.losses.tolist() == resumed.curve.losses.tolist()
+        for series in ("history", "validations"):
+            ours, theirs = getattr(whole, series), getattr(resumed, series)
+            assert {n: v.tolist() for n, v in ours.items()} == {n: v.tolist() for n, v in theirs.items()}

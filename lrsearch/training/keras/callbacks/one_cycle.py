@@ -7,9 +7,9 @@ from types import TracebackType
 from typing import Any, Self
 
 from lrsearch import schedules
-from lrsearch.training.keras.callbacks.live_number import LiveHyperparameter
 from lrsearch.training.keras.callbacks.optimizer_access import optimizer_of
 from lrsearch.training.keras.callbacks.schedule_callback import Blocks, ScheduleCallback
+from lrsearch.training.keras.live_number import LiveHyperparameter
 
 
 class OneCycle(ScheduleCallback):

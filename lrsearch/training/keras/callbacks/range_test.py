@@ -18,6 +18,7 @@ from lrsearch.suggestions.base import Suggestion
 from lrsearch.training.keras.callbacks.base import FitCallback
 from lrsearch.training.keras.callbacks.batch_loss import Assignment, BatchLoss
 from lrsearch.training.keras.callbacks.fit_state import FitState
+from lrsearch.training.keras.callbacks.group_rates import GroupRates
 from lrsearch.training.keras.callbacks.optimizer_access import (
     UpdateCounter,
     accumulation_of,
@@ -27,6 +28,7 @@ from lrsearch.training.keras.callbacks.optimizer_access import (
     settable_rate,
 )
 from lrsearch.training.keras.callbacks.ramp import MOST_SKIPPED, RampRecorder
+from lrsearch.training.layer_groups import LayerGroup
 
 NAME = "RangeTest"
 
@@ -56,6 +58,8 @@ class RangeTest(FitCallback):
         rule: the suggestion rule that reads the curve.
         monitor: name of the loss in the logs of a batch; for a `train_step` of your own that calls it otherwise. Its
             metric must be among `model.metrics`, else Keras cannot empty it and it stays a running mean.
+        group: layers to be tested by themselves: the rate rises in them alone; None: in all layers.
+        others_lr: with `group`, rate of all other layers; 0: they stand still; None: the rate the optimizer has.
 
     Attributes:
         ramp: as given.
@@ -83,13 +87,18 @@ class RangeTest(FitCallback):
         divergence: DivergenceRule | None = DivergenceRule(),  # noqa: B008 - a frozen value
         rule: RuleName = "consensus",
         monitor: str = "loss",
+        group: LayerGroup | None = None,
+        others_lr: float | None = None,
     ) -> None:
         super().__init__()
         _check(start_lr, end_lr, steps, ramp)
+        _check_group(group, others_lr)
         self.ended: Ended | Literal["ramp", "fit"] | None = None
         self.ramp: Ramp = ramp
         self._rates = ramp_rates(start_lr, end_lr, steps, ramp)
         self._divergence, self._rule, self._monitor = divergence, rule, monitor
+        self._group, self._others_lr = group, others_lr
+        self._group_rates: GroupRates | None = None
         self._guarded = model
         self._state: FitState | None = None
         self._recorder: RampRecorder | None = None
@@ -151,6 +160,9 @@ class RangeTest(FitCallback):
 
     def restore(self) -> None:
         """Put everything back as it was before the fit; a second call does nothing."""
+        group_rates, self._group_rates = self._group_rates, None
+        if group_rates is not None:
+            group_rates.remove()
         state, self._state = self._state, None
         if state is not None:
             state.put_back()
@@ -190,6 +202,9 @@ class RangeTest(FitCallback):
         if self._state is None:
             self._state = FitState(model)
         begin_whole_update(model)
+        if self._group is not None:
+            others_lr = float(rate) if self._others_lr is None else self._others_lr
+            self._group_rates = GroupRates(model, self._group, others_lr)
         self.ended = None
         self._optimizer = type(optimizer_of(model)).__name__.lower()
         self._recorder = RampRecorder(self._rates, self._divergence, micro)
@@ -200,6 +215,8 @@ class RangeTest(FitCallback):
     def on_train_batch_begin(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Set the rate of the update and empty the metrics."""
         self._set_rate(self._tensors[self._running.updates])
+        if self._group_rates is not None:
+            self._group_rates.turn(self._running.rate)
         self._losses.begin()
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
@@ -253,3 +270,18 @@ def _check(start_lr: float, end_lr: float, steps: int, ramp: str) -> None:
         raise ValueError(f"steps must be a whole number of at least 2, not {steps!r}: use for example 100.")
     if ramp not in ("exponential", "linear"):
         raise ValueError(f'ramp must be "exponential" or "linear", not {ramp!r}.')
+
+
+def _check_group(group: LayerGroup | None, others_lr: float | None) -> None:
+    if group is not None and not isinstance(group, LayerGroup):
+        raise TypeError(
+            f'group must be a LayerGroup, not {group!r}: for example LayerGroup(name="head", depth=(-1, -1)).'
+        )
+    if others_lr is None:
+        return
+    if group is None:
+        raise ValueError(f"others_lr is {others_lr!r}, and no group is tested by itself: pass group=, or leave it out.")
+    if not (math.isfinite(others_lr) and others_lr >= 0):
+        raise ValueError(
+            f"others_lr must be a finite number of at least 0, not {others_lr!r}: 0 lets the others stand."
+        )

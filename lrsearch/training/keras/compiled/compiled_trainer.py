@@ -83,7 +83,7 @@ class CompiledTrainer:
         built = time.perf_counter()
         pack.compile()
         compiled = time.perf_counter()
-        facts = planned.facts | environment() | {"was_warm": is_warm}
+        facts = planned.facts | environment() | program.data_facts | {"was_warm": is_warm}
         recorders = [self._recorder(pack, place, item, observer, facts) for place, item in enumerate(planned.items)]
         driver = Driver(
             pack,

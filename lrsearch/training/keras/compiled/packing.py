@@ -6,8 +6,9 @@ from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
-import psutil
-
+from lrsearch import memory
+from lrsearch.training.keras import datasets
+from lrsearch.training.keras.compiled.feeds import most_rows
 from lrsearch.training.keras.compiled.program import Kind, alike
 from lrsearch.training.keras.compiled.stacking import Traits, TraitsTable
 from lrsearch.training.keras.compiled.xla_rule import Device, XlaChoice, choose_xla
@@ -119,20 +120,27 @@ class Packer:
         return self._traits.of(alike(plan), plan)
 
     def packs(self, items: Sequence[Numbered]) -> list[PackPlan]:
-        """All plans in packs, in the order of their first plans."""
-        return [pack for group in grouped(items, _togetherness) for pack in self._packs_of(group)]
+        """All plans in packs, in the order of their first plans.
 
-    def _packs_of(self, group: list[Numbered]) -> list[PackPlan]:
+        A plan without a checkpoint among some that resume a stack was most likely in it when it was interrupted; it
+        starts over in a stack of that size, since the size of a stack changes the last bits.
+        """
+        resumed = {_likeness(item): item.plan.resume_from for item in items if item.plan.resume_from is not None}
+        groups = grouped(items, _togetherness)
+        return [pack for group in groups for pack in self._packs_of(group, resumed.get(_likeness(group[0])))]
+
+    def _packs_of(self, group: list[Numbered], before: Checkpoint | None) -> list[PackPlan]:
         plan = group[0].plan
         traits = self.traits(plan)
-        if plan.resume_from is not None:
-            size = int(plan.resume_from.facts["stack"])
-            parts, why = equal_parts(group, size), f"resumed from a stack of {size}"
-            return [_pack_plan(part, size, traits, why) for part in parts]
+        if before is not None:
+            before = plan.resume_from or before
+            size = int(before.facts["stack"])
+            why = f"resumed from a stack of {size}" if plan.resume_from else f"others go on from a stack of {size}"
+            return [_pack_plan(part, size, traits, why, before) for part in equal_parts(group, size)]
         against = PLACES_DIFFER if plan.xla is False else traits.against_stacking or self._too_short(group)
         if against is not None:
             return [_pack_plan([item], 1, traits, against) for item in group]
-        most = most_members(_device(), traits.bytes_per_member, psutil.virtual_memory().available)
+        most = min(most_members(_device(), traits.bytes_per_member, memory.free_bytes()), _most_in_window(plan))
         parts = equal_parts(group, most)
         return [_pack_plan(part, len(part), traits, f"at most {most} fit or gain") for part in parts]
 
@@ -148,20 +156,34 @@ def _togetherness(item: Numbered) -> Hashable:
     """What plans of one stack must share."""
     resumed: Checkpoint | None = item.plan.resume_from
     state = None if resumed is None else (resumed.step, resumed.facts["stack"], resumed.facts["xla"])
-    return alike(item.plan), item.plan.xla, state
+    return *_likeness(item), state
 
 
-def _pack_plan(items: list[Numbered], size: int, traits: Traits, why: str) -> PackPlan:
+def _likeness(item: Numbered) -> tuple[Hashable, ...]:
+    """What plans of one stack must share, whether they are resumed or not."""
+    return alike(item.plan), item.plan.xla
+
+
+def _pack_plan(
+    items: list[Numbered], size: int, traits: Traits, why: str, before: Checkpoint | None = None
+) -> PackPlan:
     plan = items[0].plan
-    choice = _xla(plan, max(item.plan.steps for item in items), size, traits)
+    if before is not None:
+        choice = XlaChoice(bool(before.facts["xla"]), "as in the checkpoint it goes on from")
+    else:
+        choice = _xla(plan, max(item.plan.steps for item in items), size, traits)
     members = size if size > 1 else None
     facts = {"xla": choice.is_on, "xla_why": choice.reason, "stack": size, "stack_why": why}
     return PackPlan(items, Kind(alike(plan), members, choice.is_on), size, traits.has_convolutions, facts)
 
 
+def _most_in_window(plan: Plan) -> int:
+    """Members whose batches fit into a window, where the data is streamed."""
+    data = datasets.load(plan.data.name)
+    return max(1, most_rows(data) // plan.update_size) if data.is_streamed else max(MOST_MEMBERS.values())
+
+
 def _xla(plan: Plan, updates: int, members: int, traits: Traits) -> XlaChoice:
-    if plan.resume_from is not None:
-        return XlaChoice(bool(plan.resume_from.facts["xla"]), "as in the checkpoint it goes on from")
     return choose_xla(_device(), traits.has_convolutions, updates, is_stack=members > 1, asked=plan.xla)
 
 

@@ -6,7 +6,6 @@ import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, cast
 
 import keras
@@ -19,11 +18,11 @@ from lrsearch.training import catalog
 from lrsearch.training.data_order import training_size
 from lrsearch.training.keras import datasets, weights
 from lrsearch.training.keras.compiled.exact_dropout import make_exact
+from lrsearch.training.keras.compiled.feeds import feed_of, fits_window
 from lrsearch.training.keras.compiled.functional_optimizer import FunctionalOptimizer
 from lrsearch.training.keras.compiled.loops import (
     Batches,
     Chunk,
-    Data,
     chunk_loop,
     measure_loop,
     nothing,
@@ -72,30 +71,6 @@ def alike(plan: Plan) -> str:
     return json.dumps(parts, sort_keys=True)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class DeviceData:
-    """A data set on the device."""
-
-    x_train: Any
-    y_train: Any
-    x_test: Any
-    y_test: Any
-
-
-@lru_cache(maxsize=2)
-def held_out_data(name: str, first: int | None) -> tuple[Any, Any]:
-    """What is validated on, on the device: the training samples from `first` on, or with None the test set."""
-    data = device_data(name)
-    return (data.x_test, data.y_test) if first is None else (data.x_train[first:], data.y_train[first:])
-
-
-@lru_cache(maxsize=1)
-def device_data(name: str) -> DeviceData:
-    """The data set of a catalog row, on the device; the last one stays there."""
-    data = datasets.load(name)
-    return DeviceData(*(tf.convert_to_tensor(a) for a in (data.x_train, data.y_train, data.x_test, data.y_test)))
-
-
 class Program:
     """Compiled functions of one kind, and the model and optimizer they were made from.
 
@@ -110,7 +85,9 @@ class Program:
     def __init__(self, plan: Plan, kind: Kind) -> None:
         self.kind = kind
         data = datasets.load(plan.data.name)
-        self.data_name, self._plan = plan.data.name, plan
+        self._feed, self._plan = feed_of(plan.data.name), plan
+        self.data_facts = {} if data.route is None else data.route.facts()
+        """Whether the data is streamed, and why."""
         self.samples = training_size(len(data.x_train), plan.validation.share if plan.validation else None)
         with weights.deterministic_build():
             self.model = build_model(plan)
@@ -166,15 +143,19 @@ class Program:
         validation = self._plan.validation
         if validation is None or has_convolutions(self.model):
             return 0
-        samples = len(data.x_test) if validation.share is None else len(data.x_train) - self.samples
-        return samples if samples * self.model.count_params() <= MOST_INSIDE else 0
+        samples = self._samples_from(self._held_out_from)
+        is_cheap = samples * self.model.count_params() <= MOST_INSIDE
+        return samples if is_cheap and fits_window(data, samples) else 0
 
-    def _held_out_data(self) -> tuple[Any, Any]:
+    @property
+    def _held_out_from(self) -> int | None:
+        """First of the training samples that are held out, None where it is validated on the test set."""
         is_test = self._plan.validation is None or self._plan.validation.share is None
-        return held_out_data(self.data_name, None if is_test else self.samples)
+        return None if is_test else self.samples
 
     def _chunk_steps(self) -> int:
-        most = min(MOST_CHUNK_STEPS, MOST_INDICES // (self.batch_size * (self.kind.members or 1)))
+        rows = MOST_INDICES if self._feed.most_rows is None else min(MOST_INDICES, self._feed.most_rows)
+        most = min(MOST_CHUNK_STEPS, rows // (self.batch_size * (self.kind.members or 1)))
         return max(1, 2 ** int(np.log2(max(1, most))))
 
     def first_state(self, seed: int) -> State:
@@ -197,9 +178,10 @@ class Program:
 
     def run(self, state: State, batches: Batches, is_alive: NDArray[np.bool_]) -> tuple[State, Chunk]:
         """Train a chunk; losses and metrics come back as arrays of the updates that were made."""
-        known = device_data(self.data_name)
-        held_out = self._held_out_data() if self.validates_inside else (None, None)
-        data = Data(known.x_train, known.y_train, *held_out)
+        data, batches = self._feed.of_chunk(batches)
+        if self.validates_inside:
+            x, y = self._feed.whole(self._held_out_from)
+            data = data._replace(x_held_out=x, y_held_out=y)
         tensors = Batches(*(tf.convert_to_tensor(part) for part in batches))
         after, chunk = self._chunk(state, tensors, tf.convert_to_tensor(is_alive), data)
         done = int(chunk.done)
@@ -234,20 +216,27 @@ class Program:
             on_test: whether to measure on the test set.
             pause: called between the parts of a long measurement; when it answers False the answer is None.
         """
-        x, y = held_out_data(self.data_name, None) if on_test else self._held_out_data()
-        function, parts = self._measure_function(len(x)), part_count(len(x))
-        sums, first = nothing(self._steps, self.kind.members), 0
+        start = None if on_test else self._held_out_from
+        samples = self._samples_from(start)
+        parts, sums, first = part_count(samples), nothing(self._steps, self.kind.members), 0
         while first < parts:
-            last = min(parts, first + self._parts_at_once(parts))
             began = time.perf_counter()
-            sums = function(state, Data(x, y), sums, (tf.constant(first), tf.constant(last)))
+            piece = self._feed.piece(start, first, min(parts, first + self._parts_at_once(parts)))
+            function = self._measure_function(len(piece.data.x))
+            sums = function(state, piece.data, sums, (tf.constant(piece.first), tf.constant(piece.last)))
             sums.loss.numpy()
-            self._seconds_per_part = (time.perf_counter() - began) / (last - first)
-            first = last
+            measured = piece.last - piece.first
+            self._seconds_per_part = (time.perf_counter() - began) / measured
+            first += measured
             if first < parts and not pause():
                 return None
-        size = np.float32(len(x))
+        size = np.float32(samples)
         return Measured(sums.loss.numpy() / size, sums.metrics.numpy() / size)
+
+    def _samples_from(self, start: int | None) -> int:
+        """Samples of the test set, or with a start of the training set from there on."""
+        data = datasets.load(self._plan.data.name)
+        return len(data.x_test) if start is None else len(data.x_train) - start
 
     def _parts_at_once(self, parts: int) -> int:
         if self._seconds_per_part is None:

@@ -8,8 +8,8 @@ from pydantic import TypeAdapter
 from lrsearch.training import rows
 from lrsearch.training.data_order import DataOrder
 from lrsearch.training.optimizer_table import OPTIMIZERS
-from lrsearch.training.plan import AnyOptimizer, DataSpec, ModelSpec, Plan
-from lrsearch.training.trainer import Continue
+from lrsearch.training.plan import AnyOptimizer, DataSpec, ModelSpec, Plan, Validation
+from lrsearch.training.trainer import Continue, Stop, StopReason
 
 pytestmark = pytest.mark.tensorflow
 TRACES: list[int] = []
@@ -138,3 +138,47 @@ def test_facts_name_device_threads_and_versions(trainer):
     assert run.engine_facts["intra_op_threads"] >= 1
     assert run.engine_facts["xla"] is False
     assert {"build", "train", "test"} == set(run.seconds)
+
+
+@pytest.fixture
+def slow_measurements(monkeypatch):
+    """A trainer whose validations (287 digits) and tests (360) take several parts, each of them long."""
+    from lrsearch.training.keras import fit_trainer
+
+    monkeypatch.setattr(fit_trainer, "EVALUATION_BATCH", 100)
+    return fit_trainer.FitTrainer(chunk_seconds=0.0)
+
+
+EVERYTHING = {"validation": Validation(0.2), "test": True}
+
+
+def test_a_long_measurement_reports_and_a_checkpoint_made_within_it_resumes_to_the_same(slow_measurements):
+    todo, kept = replace(plan(kind="adam", steps=14), **EVERYTHING), []
+
+    def keep(index, segment):
+        kept.append((segment.epoch, segment.checkpoint()))
+        return Continue()
+
+    (whole,) = slow_measurements.train([todo], keep)
+    within = [checkpoint for epoch, checkpoint in kept if epoch is None and checkpoint.step == 12]
+    tested = [checkpoint for epoch, checkpoint in kept if checkpoint.step == 14]
+    assert (2, 1 + 3) == (len(within), len(tested))  # 287 samples in three parts; the end, and 360 in four
+    for checkpoint in (*within, tested[-1]):
+        (resumed,) = slow_measurements.train([replace(todo, resume_from=checkpoint)])
+        np.testing.assert_array_equal(whole.curve.losses, resumed.curve.losses)
+        assert {n: v.tolist() for n, v in whole.history.items()} == {n: v.tolist() for n, v in resumed.history.items()}
+        assert whole.final == resumed.final
+
+
+@pytest.mark.parametrize("at", [12, 14])
+def test_a_cancel_within_a_long_measurement_ends_it(slow_measurements, at):
+    """At 12 in the validation after the first epoch, at 14 in the test."""
+    seen = []
+
+    def stop(index, segment):
+        seen.append(segment.first_step + len(segment.losses))
+        return Stop(StopReason.CANCELLED) if seen.count(at) == 2 else Continue()
+
+    (run,) = slow_measurements.train([replace(plan(steps=14), **EVERYTHING)], stop)
+    assert (StopReason.CANCELLED, at, {}) == (run.stop_reason, len(run.curve), run.final)
+    assert (at == 14) == bool(run.history)

@@ -157,3 +157,45 @@ def test_the_seconds_of_a_stack_are_shared_among_its_members(trainer):
     began = time.perf_counter()
     again = trainer.train([plan(seed, steps=3) for seed in range(3)])
     assert sum(sum(run.seconds.values()) for run in again) <= time.perf_counter() - began
+
+
+@pytest.fixture
+def slow_measurements(monkeypatch):
+    """A trainer that measures outside of chunks, in parts of 10 samples: 24 and 30 irises in three, each of them long."""
+    from lrsearch.training.keras.compiled import feeds, loops, program
+
+    monkeypatch.setattr(program, "MOST_INSIDE", 0)
+    monkeypatch.setattr(program, "MEASURE_SECONDS", 0.0)
+    for module in (loops, feeds):
+        monkeypatch.setattr(module, "MEASURE_BATCH", 10)
+    return CompiledTrainer(chunk_seconds=0.0, fewest_stacked_updates=0)
+
+
+def test_a_long_measurement_reports_and_a_checkpoint_made_within_it_resumes_to_the_same(slow_measurements):
+    plans = [plan(seed, steps=7, validation=Validation(0.2), test=True, xla=True) for seed in range(2)]
+    kept = []
+
+    def keep(index, segment):
+        kept.append((index, segment.epoch, segment.checkpoint()))
+        return Continue()
+
+    whole = slow_measurements.train(plans, keep)
+    within = [checkpoint for index, epoch, checkpoint in kept if (index, epoch, checkpoint.step) == (0, None, 4)]
+    assert 2 <= len(within)  # 96 irises in batches of 50 are two updates an epoch
+    for checkpoint in within:
+        (resumed,) = slow_measurements.train([replace(plans[0], resume_from=checkpoint)])
+        np.testing.assert_array_equal(whole[0].curve.losses, resumed.curve.losses)
+        assert whole[0].history["val_loss"].tolist() == resumed.history["val_loss"].tolist()
+        assert whole[0].final == resumed.final
+
+
+def test_a_cancel_within_a_long_measurement_ends_it(slow_measurements):
+    seen = []
+
+    def stop(index, segment):
+        seen.append(segment.first_step + len(segment.losses))
+        return Stop(StopReason.CANCELLED) if seen.count(4) == 2 else Continue()
+
+    (run,) = slow_measurements.train([plan(steps=7, validation=Validation(0.2), test=True)], stop)
+    assert (StopReason.CANCELLED, 4, 1) == (run.stop_reason, len(run.curve), len(run.history["val_loss"]))
+    assert {} == run.final

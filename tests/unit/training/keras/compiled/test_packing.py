@@ -91,6 +91,19 @@ def test_a_resumed_member_keeps_the_size_of_its_stack():
     assert (5, 5, True) == (pack.size, pack.kind.members, pack.kind.xla)
 
 
+def test_members_without_a_checkpoint_start_over_in_a_stack_of_the_size_of_those_with_one():
+    """They were in it when it was interrupted, and the size of a stack changes the last bits."""
+    facts = {"engine": "compiled", "stack": 5, "xla": True}
+    plans = [plan(resume_from=Checkpoint(3, {}, facts)), plan(seed=1), plan(seed=2), plan("adam")]
+    resumed, fresh, other = Packer(fewest_stacked_updates=10**6).packs([Numbered(i, p) for i, p in enumerate(plans)])
+    assert ([0], [1, 2], [3]) == tuple([item.index for item in pack.items] for pack in (resumed, fresh, other))
+    assert ([5, 5, 1], [True, True, False]) == (
+        [pack.size for pack in (resumed, fresh, other)],
+        [pack.kind.xla for pack in (resumed, fresh, other)],
+    )
+    assert "others go on from a stack of 5" == fresh.facts["stack_why"]
+
+
 def test_a_stack_out_of_memory_is_halved_down_to_single_runs():
     (pack,) = Packer(fewest_stacked_updates=0).packs([Numbered(i, plan(seed=i)) for i in range(3)])
     first, second = pack.halves("too large with {}")
