@@ -100,6 +100,16 @@ def tuned(
     return Tuned(suggestion, grid, scores, grid[best], bool(tried) and len(grid) > 1 and best in (0, len(grid) - 1))
 
 
+def spread(rate: float, below: float, above: float) -> tuple[float, float]:
+    """Two rates, so many decades below and above one.
+
+    Example:
+        >>> spread(0.01, 1.0, 0.5)
+        (0.001, 0.0316228)
+    """
+    return float(f"{rate * 10.0**-below:.6g}"), float(f"{rate * 10.0**above:.6g}")
+
+
 def _grid(suggested: float | None, default: float, points: int) -> tuple[float, ...]:
     centre, decades = (default, BLIND_DECADES) if suggested is None else (suggested, DECADES)
     if points == 1:

@@ -15,7 +15,7 @@ from lrsearch.experiments.search.settings import OPTIMIZER, RATE, is_rate
 from lrsearch.experiments.search.space import Dimension, Option, Space
 from lrsearch.experiments.tasks import Task
 from lrsearch.experiments.training import Training
-from lrsearch.experiments.tuning import RANGE_TESTS, range_test_plan
+from lrsearch.experiments.tuning import RANGE_TESTS, range_test_plan, spread
 from lrsearch.spec import escape
 from lrsearch.suggestions import suggest
 from lrsearch.training import catalog
@@ -23,8 +23,15 @@ from lrsearch.training.trainer import StopReason
 
 STEPS: Final = 100
 """Updates of a range test."""
-DECADES: Final = 1.0
-"""How far the searched rates reach to both sides of a suggestion."""
+BELOW: Final = 0.9
+ABOVE: Final = 1.5
+"""Decades that the searched rates reach below a suggestion, and above it where the range tests did not diverge: between them lies
+the best rate of nine in ten draws of the regret benchmark (`python -m benchmarks prior` prints the quantiles). A suggestion
+errs to the low side, where it costs less."""
+TRIED: Final = (0.3, 0.0, 0.6)
+"""Decades above the suggestion at which the first settings are: the median of the best rates, and to both sides of it."""
+MOST_OPTIONS: Final = 4
+"""At each of them so many options of the choices are tried, at most; the sampler comes to the others."""
 BLIND_DECADES: Final = 2.0
 """How far they reach around Keras' default where the range tests suggest nothing and the document names no ends."""
 
@@ -36,7 +43,7 @@ class RatePrior:
     Attributes:
         optimizer: label of its option, None where the document fixes the optimizer.
         lr: the suggestion, None without one.
-        points: rates that are tried first: the suggestion and its bounds.
+        points: rates that are tried first, around where the best one usually lies.
         low, high: where the rate is searched; within the ends that the document names.
         hopeless: the batch loss at which the range tests were stopped as diverged (median), None if most were not: a run
             whose epoch has a greater mean loss is pruned.
@@ -111,12 +118,12 @@ def read_prior(label: str | None, training: Training, records: Sequence[TrialRec
     diverged = [stop for stop in stops if stop is not None]
     is_known = 2 * len(diverged) > len(records)
     ceiling = float(np.median([rate for rate, _ in diverged])) if is_known else np.inf
-    low, high = _around(suggestion.lr, catalog.optimizers()[kind].default_lr, ceiling, limits)
-    points = [suggestion.lr, suggestion.min_lr, suggestion.max_lr] if suggestion.lr is not None else []
+    low, high = _ends(suggestion.lr, catalog.optimizers()[kind].default_lr, ceiling, limits)
+    points = [] if suggestion.lr is None else [float(f"{suggestion.lr * 10.0**one:.6g}") for one in TRIED]
     return RatePrior(
         optimizer=label,
         lr=suggestion.lr,
-        points=tuple(point for point in points if point is not None and low <= point <= high),
+        points=tuple(point for point in points if low <= point <= high),
         low=low,
         high=high,
         hopeless=float(np.median([loss for _, loss in diverged])) if is_known else None,
@@ -125,15 +132,18 @@ def read_prior(label: str | None, training: Training, records: Sequence[TrialRec
     )
 
 
-def _around(lr: float | None, default: float, ceiling: float, limits: FloatRange) -> tuple[float, float]:
+def _ends(lr: float | None, default: float, ceiling: float, limits: FloatRange) -> tuple[float, float]:
     if lr is None and limits.low is not None and limits.high is not None:
         return limits.low, limits.high
-    centre, decades = (default, BLIND_DECADES) if lr is None else (lr, DECADES)
-    low, high = centre * 10.0**-decades, min(centre * 10.0**decades, max(ceiling, 2.0 * centre))
+    if lr is None:
+        low, high = spread(default, BLIND_DECADES, BLIND_DECADES)
+    else:
+        low, high = spread(lr, BELOW, ABOVE)
+        high = max(ceiling, 2.0 * lr) if np.isfinite(ceiling) else high
     low = low if limits.low is None else max(low, limits.low)
     high = high if limits.high is None else min(high, limits.high)
     if low < high:
-        return float(f"{low:.6g}"), float(f"{high:.6g}")
+        return low, high
     # the document's ends lie beside what the range tests suggest: they count
     return limits.low or high * 10.0**-BLIND_DECADES, limits.high or low * 10.0**BLIND_DECADES
 
@@ -176,7 +186,9 @@ def owners(dimension: Dimension, priors: Sequence[RatePrior]) -> Sequence[RatePr
 
 
 def first_points(space: Space, priors: Sequence[RatePrior]) -> list[Mapping[str, Any]]:
-    """Values of the first settings: every prior's points, the suggestions of all before the bounds of any."""
+    """Values of the first settings: every prior's likeliest rate with the options of the choices in turn, then the next one."""
+    choices = [one for one in space.dimensions if one.options and one.name != OPTIMIZER]
+    turns = min(max((len(one.options) for one in choices), default=1), MOST_OPTIONS)
     longest = max((len(one.points) for one in priors), default=0)
     found: list[Mapping[str, Any]] = []
     for place in range(longest):
@@ -184,5 +196,10 @@ def first_points(space: Space, priors: Sequence[RatePrior]) -> list[Mapping[str,
             if place < len(prior.points):
                 values: dict[str, Any] = {} if prior.optimizer is None else {OPTIMIZER: prior.optimizer}
                 rates = [one.name for one in space.everything() if is_rate(one) and prior in owners(one, priors)]
-                found.append(values | dict.fromkeys(rates, prior.points[place]))
+                values |= dict.fromkeys(rates, prior.points[place])
+                found += [values | {one.name: _option(one, turn) for one in choices} for turn in range(turns)]
     return found
+
+
+def _option(dimension: Dimension, turn: int) -> Any:
+    return dimension.options[turn % len(dimension.options)].label

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 from functools import cache
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal, Self, TypeAlias, get_args
 
 import numpy as np
 from pydantic import Field
@@ -46,6 +46,13 @@ class SamplerSpec(Spec):
     def values(self, space: Space, number: int, seed: int) -> dict[str, Any]:
         """Name -> value of setting `number`, for samplers that are not adaptive; a name may be one that does not count."""
         return {}
+
+    def led(self, points: int) -> Self:
+        """The same, after so many first settings that a prior has chosen: none need be drawn at random any more."""
+        startup = getattr(self, "startup_trials", None)
+        return (
+            self if startup is None or not points else self.model_copy(update={"startup_trials": min(startup, points)})
+        )
 
     def build(self, seed: int, space: Space) -> BaseSampler:
         """Optuna's sampler; one that only fills in what `values` leaves out, where this one is not adaptive."""

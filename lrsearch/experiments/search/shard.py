@@ -104,7 +104,7 @@ class Shard:
         return SearchStudy(
             context.study_name or search.kind,
             self._space,
-            search.sampler,
+            search.sampler.led(len(self._points)),
             search.pruner,
             directions=[one.is_minimized for one in search.objectives],
             seed=search.seed,

@@ -10,6 +10,7 @@ import numpy as np
 
 from lrsearch.experiments.search.ranges import is_object
 from lrsearch.experiments.search.settings import PEAKS, with_peak
+from lrsearch.experiments.tuning import spread
 
 SPACING: Final = 0.5
 """Decades between neighbouring rates of the race."""
@@ -112,5 +113,5 @@ def space_around(contender: Mapping[str, Any], lr: float) -> dict[str, Any] | No
 
 
 def _around(lr: float) -> dict[str, Any]:
-    low, high = (_short(lr * 10.0 ** (sign * SPACING)) for sign in (-1.0, 1.0))
+    low, high = spread(lr, SPACING, SPACING)
     return {"type": "float", "low": low, "high": high, "log": True}

@@ -447,9 +447,26 @@ def test_a_range_test_bounds_the_rate_and_gives_the_first_points() -> None:
     (prior,) = result["prior"]
     rates = [row["values"][RATE] for row in result["settings"]]
     assert prior["first_points"] == rates[:3]
-    assert prior["lr"] == rates[0]
+    assert [10**0.3, 1.0, 10**0.6] == pytest.approx([rate / prior["lr"] for rate in rates[:3]], rel=1e-4)
     assert all(prior["low"] <= rate <= prior["high"] for rate in rates)
-    assert prior["high"] / prior["low"] <= 100.0001
+    assert prior["high"] / prior["low"] <= 10**2.4001
+
+
+def test_the_first_points_of_a_prior_take_each_option_at_the_likeliest_rate_before_the_next_rate() -> None:
+    schedules = {"/schedule": {"choices": [None, {"kind": "cosine"}]}}
+    search = made(space={RATE: {"type": "float"}} | schedules, prior="range_test", together=1)
+    result, _ = ran(search)
+    (prior,) = result["prior"]
+    drawn = [(row["values"][RATE], row["values"]["/schedule"]) for row in result["settings"][:6]]
+    assert [(rate, schedule) for rate in prior["first_points"] for schedule in ("null", "cosine")] == drawn
+
+
+def test_a_sampler_that_a_prior_leads_draws_nothing_at_random_after_the_first_points() -> None:
+    by_kind = {sampler.model_fields["kind"].default: sampler() for sampler in SAMPLERS}
+    assert 4 == by_kind["tpe"].led(4).startup_trials
+    assert 10 == by_kind["tpe"].led(0).startup_trials
+    assert 10 == by_kind["tpe"].led(99).startup_trials
+    assert by_kind["random"].led(4) == by_kind["random"]
 
 
 def test_the_documents_ends_remain_the_outer_limits_of_a_prior() -> None:
