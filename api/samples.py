@@ -29,6 +29,7 @@ DOCUMENT: Final[dict[str, Any]] = {
     "validation_share": 0.2,
     "engine": "auto",
     "per_group": False,
+    "others_lr": 0.0,
 }
 
 JOB: Final[dict[str, Any]] = {

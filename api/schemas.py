@@ -236,7 +236,7 @@ class RangeTestResult(Read):
     others_lr: float | None = None
     """With `per_group`: the rate of all other layers."""
     training: dict[str, Any] | None = None
-    """With `per_group`: `learning_rate` and `layer_groups` of a training at the groups' rates; null where no group has one."""
+    """With `per_group`: `learning_rate` and `layer_groups` of a training whose groups' rates relate as suggested; null where one has none."""
     holds_for: dict[str, Any]
     """Model, data, optimizer and batch size outside of which the rate means little."""
     code: str

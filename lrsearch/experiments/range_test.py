@@ -78,8 +78,8 @@ class RangeTest(Experiment):
     """Layers with rates of their own: each group's is the ramp's times its multiplier; 0: it stands still."""
     per_group: bool = False
     """After the ramps of all layers, ramp each layer group by itself: bounds for every group."""
-    others_lr: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
-    """With `per_group`, rate of all layers but the group that is ramped, times their multipliers; 0: they stand still; left out: what the ramps of all layers suggest."""
+    others_lr: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
+    """With `per_group`, rate of all layers but the group that is ramped, times their multipliers; 0: they stand still, so that what the loss shows is the group's doing."""
 
     @model_validator(mode="after")
     def _ends_are_ordered(self) -> Self:
@@ -111,7 +111,7 @@ class RangeTest(Experiment):
             raise broken(
                 "layer_groups", "per_group_needs_groups", message, "Give layer_groups, or leave per_group out."
             )
-        if self.others_lr is not None and not self.per_group:
+        if self.others_lr > 0 and not self.per_group:
             message = f"others_lr is {self.others_lr:g}, and no group is ramped by itself."
             raise broken("others_lr", "with_per_group", message, "Set per_group to true, or leave others_lr out.")
         if self.confirm is not None and self.layer_groups is not None:
@@ -179,34 +179,29 @@ class RangeTest(Experiment):
         return plan if self.layer_groups is None else together(plan, self.layer_groups)
 
     def train(self, trials: Sequence[int], context: Context) -> None:
-        """Train the repeats, then what follows from their suggestion; what earlier attempts finished is read."""
-        is_all = self.confirm is None and not self.per_group
-        known = {} if is_all else dict(context.finished())
+        """Train the repeats and the groups', or the race around what they suggest; what earlier attempts finished is read."""
+        if self.per_group:
+            train_tasks([self._ramp(trial) for trial in trials], context)
+            return
+        known = {} if self.confirm is None else dict(context.finished())
         ramps = train_tasks([Task(trial, self.plan(trial)) for trial in trials if trial < self.repeats], context)
         known |= {record.number: record for record in ramps}
-        if is_all or any(record.status is TrialStatus.CANCELLED for record in known.values()):
+        if self.confirm is None or any(record.status is TrialStatus.CANCELLED for record in known.values()):
             return
         asked = self._suggested([known[number] for number in range(self.repeats) if number in known])
-        train_tasks([self._follower(number, asked) for number in trials if number >= self.repeats], context)
+        plans = self.confirm.plans(self.plan(0), asked.lr or catalog.optimizers()[self.optimizer.kind].default_lr)
+        racing = [trial for trial in trials if trial >= self.repeats]
+        setting = {"stage": "race"}
+        train_tasks([Task(n, plans[n - self.repeats], setting=setting) for n in racing], context)
 
-    def _follower(self, number: int, asked: Suggestion) -> Task:
-        """The run of a number beyond the repeats: one of the race, or a ramp of a single group."""
-        if self.confirm is not None:
-            plans = self.confirm.plans(self.plan(0), asked.lr or self._default_lr)
-            return Task(number, plans[number - self.repeats], setting={"stage": "race"})
-        assert self.layer_groups is not None
-        index, repeat = divmod(number - self.repeats, self.repeats)
-        place = self._ramped()[index]
-        plan = alone(self.plan(repeat), self.layer_groups, place, self._others_lr(asked))
+    def _ramp(self, number: int) -> Task:
+        """A ramp of all layers, or beyond the repeats of a single group."""
+        turn, repeat = divmod(number, self.repeats)
+        if turn == 0 or self.layer_groups is None:
+            return Task(number, self.plan(repeat))
+        place = self._ramped()[turn - 1]
+        plan = alone(self.plan(repeat), self.layer_groups, place, self.others_lr)
         return Task(number, plan, setting={"group": self.layer_groups.groups[place].name})
-
-    @property
-    def _default_lr(self) -> float:
-        return catalog.optimizers()[self.optimizer.kind].default_lr
-
-    def _others_lr(self, asked: Suggestion) -> float:
-        """Rate of the layers that are not ramped."""
-        return self.others_lr if self.others_lr is not None else asked.lr or self._default_lr
 
     def _suggested(self, records: Sequence[TrialRecord]) -> Suggestion:
         return suggest([self._read(one) for one in records], rule=self.rule, optimizer=self.optimizer.kind)
@@ -235,7 +230,7 @@ class RangeTest(Experiment):
         """What the ramps of the single groups say, and what follows for a training."""
         assert self.layer_groups is not None
         asked = self._suggested([record for record in records if record.number < self.repeats])
-        others_lr, answers, rows = self._others_lr(asked), dict[int, Suggestion](), list[dict[str, Any]]()
+        answers, rows = dict[int, Suggestion](), list[dict[str, Any]]()
         for index, place in enumerate(self._ramped()):
             first = self.repeats * (1 + index)
             mine = [record for record in records if first <= record.number < first + self.repeats]
@@ -243,8 +238,8 @@ class RangeTest(Experiment):
             rows.append({"name": self.layer_groups.groups[place].name} | self._answers(mine))
         return {
             "groups": rows,
-            "others_lr": others_lr,
-            "training": training_fields(self.layer_groups, asked, answers, others_lr),
+            "others_lr": self.others_lr,
+            "training": training_fields(self.layer_groups, asked, answers),
             "updates": sum(len(record.arrays["losses"]) for record in records),
             "seconds": seconds_of(records),
         }

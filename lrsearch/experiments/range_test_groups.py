@@ -54,31 +54,32 @@ def group_problems(document: RangeTest) -> list[Problem]:
         action = "Give the groups to be tested a multiplier above 0."
         found.append(Problem("/layer_groups/groups", "one_group_moves", len(groups.groups), message, action))
     start = document.ends()[0]
-    if document.others_lr is not None and document.others_lr > start * MOST_RATIO:
+    if document.others_lr > start * MOST_RATIO:
         message = f"others_lr is {document.others_lr:g}, more than {MOST_RATIO:g} times start_lr ({start:g})."
         action = f"Use a start_lr of at least {document.others_lr / MOST_RATIO:.2g}."
         found.append(Problem("/start_lr", "within_float32", start, message, action))
     return found + optimizer_problems(document.optimizer) + matching_problems(groups, document.model)
 
 
-def training_fields(
-    groups: LayerGroups, asked: Suggestion, answers: Mapping[int, Suggestion], others_lr: float
-) -> dict[str, Any] | None:
-    """What a training document takes to train each group at its suggestion; None where no group has one.
+def training_fields(groups: LayerGroups, asked: Suggestion, answers: Mapping[int, Suggestion]) -> dict[str, Any] | None:
+    """What a training document takes to train by these suggestions; None where a group or the whole has none.
+
+    A group that moves alone bears a greater rate than beside others, so that the groups' own suggestions say how their
+    rates relate, and the ramps of all layers say how high they are together: the geometric mean over the groups stays.
 
     Args:
         groups: of the document.
-        asked: what the ramps of all layers suggest, the rate of layers of no group.
-        answers: place of a group -> what its own ramps suggest; without a rate it keeps its multiplier.
-        others_lr: the rate that all other layers had.
+        asked: what the ramps of all layers suggest.
+        answers: place of a group -> what its own ramps suggest.
     """
-    if all(answer.lr is None for answer in answers.values()):
+    rates = {place: answer.lr for place, answer in answers.items() if answer.lr is not None}
+    if asked.lr is None or len(rates) < len(answers):
         return None
-    base_lr = asked.lr or others_lr or max(answer.lr or 0.0 for answer in answers.values())
+    base = groups.base_multipliers()
+    level = np.mean([np.log(base[place]) - np.log(rate) for place, rate in rates.items()])
     rows: list[dict[str, Any]] = []
-    for place, (group, multiplier) in enumerate(zip(groups.groups, groups.base_multipliers(), strict=True)):
-        answer = answers.get(place)
-        factor = multiplier if answer is None or answer.lr is None else answer.lr / base_lr
+    for place, group in enumerate(groups.groups):
+        factor = float(np.exp(np.log(rates[place]) + level)) if place in rates else base[place]
         chosen = group.model_dump(mode="json", exclude={"multiplier"}, exclude_none=True)
         rows.append(chosen | {"multiplier": float(f"{factor:.4g}")})
-    return {"learning_rate": base_lr, "layer_groups": {"groups": rows}}
+    return {"learning_rate": asked.lr, "layer_groups": {"groups": rows}}

@@ -17,7 +17,7 @@ from fastapi import FastAPI
 import lrsearch.client
 from api.main import create_app
 from lrsearch.cli import show
-from lrsearch.cli.export import export
+from lrsearch.cli.export import curves_table, export
 from lrsearch.client import Client
 from tests.unit.api import service
 
@@ -142,3 +142,11 @@ def test_the_seconds_say_what_was_spent_waiting_for_a_worker(client: Client, job
     show.show_result(client.result(job_id), 6.0, screen, waited_seconds=show.waited(job))
     assert "6.0 from POST to result (waiting for a worker 5.2 s, " in screen.export_text()
     assert 0.0 == show.waited(job | {"started_at": None})
+
+
+def test_momenta_are_a_column_where_a_trial_has_them_and_nan_for_the_others() -> None:
+    plain = {"trial": 0, "seed": 0, "lrs": [0.1], "losses": [1.0], "momenta": None}
+    cycled = plain | {"trial": 1, "momenta": [0.9]}
+    assert "momentum" not in curves_table([plain])
+    table = curves_table([plain, cycled])
+    assert (math.isnan(table["momentum"][0]), 0.9) == (True, table["momentum"][1])

@@ -110,3 +110,28 @@ def test_every_optimizer_of_keras_is_tuned_and_compared(trainer: Trainer) -> Non
     result = experiment.run(Context(trainer, lambda record: None))
     assert set(kinds) == {row["setting"] for row in result["leaderboard"]}
     assert all(row["metrics"]["test_accuracy"]["mean"] is not None for row in result["leaderboard"])
+
+
+def test_ramps_of_single_groups_are_the_same_on_both_engines_and_find_a_rate_for_each(trainer: Trainer) -> None:
+    document = {
+        "kind": "range_test",
+        "model": {"name": "digits_mlp"},
+        "data": {"name": "digits"},
+        "optimizer": {"kind": "sgd", "momentum": 0.9},
+        "batch_size": 64,
+        "repeats": 2,
+        "layer_groups": {"groups": [{"name": "body", "layers": ["dense"]}, {"name": "head", "depth": [-1, -1]}]},
+        "per_group": True,
+    }
+    ours, plain = (
+        TypeAdapter[Any](AnyExperiment)
+        .validate_python(document | {"engine": engine})
+        .run(Context(trainer, lambda record: None))
+        for engine in ("compiled", "fit")
+    )
+    assert ["body", "head"] == [row["name"] for row in ours["groups"]]
+    for row, reference in zip(ours["groups"], plain["groups"], strict=True):
+        assert "suggestion" == row["verdict"]
+        assert row["suggestion"]["lr"] == pytest.approx(reference["suggestion"]["lr"], rel=0.1)
+        first = [curve["losses"][:20] for curve in (row["curves"][0], reference["curves"][0])]
+        assert first[1] == pytest.approx(first[0], rel=1e-4)

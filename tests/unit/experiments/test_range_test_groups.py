@@ -75,16 +75,9 @@ def test_the_ramp_is_the_groups_and_all_other_layers_stay_at_their_rate() -> Non
         np.testing.assert_array_equal(ramp, plan.rates)
 
 
-def test_left_out_the_others_train_at_what_all_layers_suggest() -> None:
+def test_left_out_the_others_stand_still() -> None:
     trainer = Watched()
     result = range_test().run(Context(trainer, lambda record: None))
-    assert result["suggestion"]["lr"] == result["others_lr"]
-    np.testing.assert_allclose(result["others_lr"], trainer.plans[2].rates * trainer.plans[2].multipliers[:, 1])
-
-
-def test_at_a_rate_of_0_the_others_stand_still() -> None:
-    trainer = Watched()
-    result = range_test(others_lr=0).run(Context(trainer, lambda record: None))
     assert (0.0, 0.0) == (result["others_lr"], trainer.plans[2].multipliers[:, 1:].max())
 
 
@@ -116,9 +109,19 @@ def test_what_a_training_takes_is_a_document_at_the_suggested_rates() -> None:
         | {"optimizer": {"kind": "sgd", "learning_rate": fields["learning_rate"]}}
     )
     assert [] == training.problems()
-    plan = training.plan(0)
-    expected = [row["suggestion"]["lr"] for row in result["groups"]]
-    np.testing.assert_allclose(expected, plan.rates[0] * plan.multipliers[0, :2], rtol=1e-3)
+    multipliers = training.plan(0).multipliers[0, :2]
+    rates = np.array([row["suggestion"]["lr"] for row in result["groups"]])
+    assert result["suggestion"]["lr"] == fields["learning_rate"]
+    np.testing.assert_allclose(rates[0] / rates[1], multipliers[0] / multipliers[1], rtol=1e-3)
+    np.testing.assert_allclose(0.5 * 1.0, multipliers.prod(), rtol=1e-3)  # as high together as in the document
+
+
+def test_a_group_without_a_rate_leaves_the_training_open() -> None:
+    _, records = run(repeats=1)
+    flat = TrialRecord(2, records[2].status, 0, {}, {"lrs": records[0].arrays["lrs"]}, records[0].stop_reason, None)
+    flat.arrays["losses"] = np.full(len(records[0].arrays["lrs"]), 2.3)
+    concluded = range_test(repeats=1).conclude([*records[:2], flat])
+    assert ("flat", None) == (concluded["groups"][1]["verdict"], concluded["training"])
 
 
 def test_without_per_group_all_groups_rise_together_and_nothing_else_is_run() -> None:
@@ -149,17 +152,17 @@ def test_the_figure_of_groups_is_rendered_with_their_bounds(format_: Any) -> Non
         assert {"y domain", "y2 domain"} == {shape["yref"] for shape in shapes}
 
 
-def test_a_cancelled_test_begins_no_group() -> None:
+def test_a_cancelled_test_keeps_what_it_measured_of_every_group() -> None:
     records, asked = list[TrialRecord](), iter([None])
     context = Context(ToyTrainer(), records.append, should_stop=lambda: next(asked, StopReason.CANCELLED))
     result = range_test().run(context)
     assert {"cancelled"} == {record.status.value for record in records}
-    assert [] == [curve for row in result["groups"] for curve in row["curves"]]
+    assert ["cancelled"] * 4 == [curve["stop_reason"] for row in result["groups"] for curve in row["curves"]]
     assert result["training"] is None
     assert range_test().plots(json.loads(json.dumps(result)))
 
 
-def test_a_pack_that_goes_on_elsewhere_reads_what_the_first_attempt_finished() -> None:
+def test_a_pack_goes_on_elsewhere_with_the_groups_that_are_left() -> None:
     whole, kept = list[TrialRecord](), list[Checkpoint]()
     trainer = ToyTrainer(chunk_seconds=0.0)
 
@@ -168,9 +171,8 @@ def test_a_pack_that_goes_on_elsewhere_reads_what_the_first_attempt_finished() -
             kept.append(make())
 
     expected = range_test().run(Context(trainer, whole.append, on_checkpoint=keep))
-    finished = {record.number: record for record in whole[:3]}
     rest = list[TrialRecord]()
-    context = Context(trainer, rest.append, checkpoints={3: kept[9]}, finished=lambda: finished)
+    context = Context(trainer, rest.append, checkpoints={3: kept[9]})
     range_test().train([3, 4, 5], context)
     assert [3, 4, 5] == [record.number for record in rest]
     assert expected["groups"] == range_test().conclude([*whole[:3], *rest])["groups"]

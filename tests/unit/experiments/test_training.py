@@ -285,3 +285,15 @@ def test_a_run_goes_on_from_its_checkpoint_with_its_controllers(share: float) ->
     assert whole[0].metrics == resumed[0].metrics
     for name, values in whole[0].arrays.items():
         np.testing.assert_array_equal(values, resumed[0].arrays[name])
+
+
+def test_the_momentum_of_every_update_is_kept_with_the_trial_where_the_schedule_moves_it() -> None:
+    cycle = {"optimizer": {"kind": "sgd", "momentum": 0.9}, "schedule": {"kind": "one_cycle", "max_lr": 0.1}}
+    records = list[TrialRecord]()
+    result = training(**cycle).run(Context(ToyTrainer(), records.append))
+    momenta = records[0].arrays["momenta"]
+    assert (54, 0.95) == (len(momenta), momenta[0])
+    assert 0.85 == pytest.approx(momenta.min(), abs=1e-3)
+    (curve,) = result["curves"]
+    assert momenta[curve["steps"]].tolist() == curve["momenta"]
+    assert "momenta" not in ran()["curves"][0]

@@ -59,7 +59,8 @@ class RangeTest(FitCallback):
         monitor: name of the loss in the logs of a batch; for a `train_step` of your own that calls it otherwise. Its
             metric must be among `model.metrics`, else Keras cannot empty it and it stays a running mean.
         group: layers to be tested by themselves: the rate rises in them alone; None: in all layers.
-        others_lr: with `group`, rate of all other layers; 0: they stand still; None: the rate the optimizer has.
+        others_lr: with `group`, rate of all other layers; 0: they stand still, so that what the loss shows is the group's
+            doing.
 
     Attributes:
         ramp: as given.
@@ -88,7 +89,7 @@ class RangeTest(FitCallback):
         rule: RuleName = "consensus",
         monitor: str = "loss",
         group: LayerGroup | None = None,
-        others_lr: float | None = None,
+        others_lr: float = 0.0,
     ) -> None:
         super().__init__()
         _check(start_lr, end_lr, steps, ramp)
@@ -203,8 +204,7 @@ class RangeTest(FitCallback):
             self._state = FitState(model)
         begin_whole_update(model)
         if self._group is not None:
-            others_lr = float(rate) if self._others_lr is None else self._others_lr
-            self._group_rates = GroupRates(model, self._group, others_lr)
+            self._group_rates = GroupRates(model, self._group, self._others_lr)
         self.ended = None
         self._optimizer = type(optimizer_of(model)).__name__.lower()
         self._recorder = RampRecorder(self._rates, self._divergence, micro)
@@ -272,14 +272,12 @@ def _check(start_lr: float, end_lr: float, steps: int, ramp: str) -> None:
         raise ValueError(f'ramp must be "exponential" or "linear", not {ramp!r}.')
 
 
-def _check_group(group: LayerGroup | None, others_lr: float | None) -> None:
+def _check_group(group: LayerGroup | None, others_lr: float) -> None:
     if group is not None and not isinstance(group, LayerGroup):
         raise TypeError(
             f'group must be a LayerGroup, not {group!r}: for example LayerGroup(name="head", depth=(-1, -1)).'
         )
-    if others_lr is None:
-        return
-    if group is None:
+    if group is None and others_lr != 0:
         raise ValueError(f"others_lr is {others_lr!r}, and no group is tested by itself: pass group=, or leave it out.")
     if not (math.isfinite(others_lr) and others_lr >= 0):
         raise ValueError(

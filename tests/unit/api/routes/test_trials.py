@@ -43,13 +43,15 @@ def job_id(shared_app: FastAPI, shared_client: TestClient) -> str:
         metrics={"test_loss": math.nan, "test_accuracy": 0.25},
     )
     jobs.record(database, held, record)
+    cycled = {"lrs": np.array([0.1, 0.2]), "losses": np.array([1.0, 0.5]), "momenta": np.array([0.95, 0.9])}
+    jobs.record(database, held, dataclasses.replace(record, number=2, seed=2, arrays=cycled, stopped_at=1))
     jobs.finish(database, held)
     return job_id
 
 
 def test_trials_are_listed_by_number_with_non_finite_metrics_as_null(shared_client: TestClient, job_id: str) -> None:
     trials = shared_client.get(f"/v1/jobs/{job_id}/trials").json()["items"]
-    assert [0, 1] == [trial["number"] for trial in trials]
+    assert [0, 1, 2] == [trial["number"] for trial in trials]
     assert {"test_loss": None, "test_accuracy": 0.25} == trials[1]["metrics"]
     assert ("diverged", "non_finite", 4) == tuple(trials[1][name] for name in ("status", "stop_reason", "stopped_at"))
 
@@ -100,7 +102,7 @@ def test_parquet_carries_the_curve(shared_client: TestClient, job_id: str) -> No
 def test_the_table_of_trials_is_csv_too_with_settings_as_json(shared_client: TestClient, job_id: str) -> None:
     text = shared_client.get(f"/v1/jobs/{job_id}/trials?format=csv").text
     rows = list(csv.DictReader(io.StringIO(text)))
-    assert ["0", "1"] == [row["number"] for row in rows]
+    assert ["0", "1", "2"] == [row["number"] for row in rows]
     assert "nan" == rows[1]["metrics/test_loss"]
     assert '{"lr": 0.5, "note": "=cmd()"}' == rows[1]["setting"]
 
@@ -109,7 +111,21 @@ def test_the_table_of_trials_is_parquet_too(shared_client: TestClient, job_id: s
     import pyarrow.parquet
 
     response = shared_client.get(f"/v1/jobs/{job_id}/trials?format=parquet")
-    assert [0, 1] == pyarrow.parquet.read_table(io.BytesIO(response.content)).to_pydict()["number"]
+    assert [0, 1, 2] == pyarrow.parquet.read_table(io.BytesIO(response.content)).to_pydict()["number"]
+
+
+def test_the_momentum_of_every_update_stands_beside_its_rate_where_a_schedule_moves_it(
+    shared_client: TestClient, job_id: str
+) -> None:
+    import pyarrow.parquet
+
+    curves = [shared_client.get(f"/v1/jobs/{job_id}/trials/{number}/curve").json() for number in (1, 2)]
+    assert [None, [0.95, 0.9]] == [curve["momenta"] for curve in curves]
+    text = shared_client.get(f"/v1/jobs/{job_id}/trials/2/curve?format=csv").text
+    assert ["step,lr,momentum,loss", "0,0.1,0.95,1.0", "1,0.2,0.9,0.5"] == text.split()
+    table = shared_client.get(f"/v1/jobs/{job_id}/trials/2/curve?format=parquet").content
+    assert [0.95, 0.9] == pyarrow.parquet.read_table(io.BytesIO(table)).to_pydict()["momentum"]
+    assert "momentum" not in shared_client.get(f"/v1/jobs/{job_id}/trials/1/curve?format=csv").text
 
 
 def test_an_unknown_format_is_refused(shared_client: TestClient, job_id: str) -> None:
