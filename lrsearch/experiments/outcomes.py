@@ -93,9 +93,8 @@ def task_of(plan: Plan) -> str:
     Returns:
         32 hexadecimal digits.
     """
-    # momentum that moves belongs to the shape, and the groups' own multipliers to the groups
-    variant = {name: value for name, value in plan.variant().items() if name not in {"cycles_momentum", "groups"}}
-    groups = [group.model_dump(mode="json") for group in plan.groups]
+    # momentum that moves belongs to the shape
+    variant = {name: value for name, value in plan.variant().items() if name != "cycles_momentum"}
     return _digest(
         {
             "model": [plan.model.kind, plan.model.name, _params(plan)],
@@ -103,7 +102,6 @@ def task_of(plan: Plan) -> str:
             "optimizer": [plan.optimizer.kind, _hyperparameters(plan)],
             "update_size": plan.update_size,
             "variant": variant,
-            "groups": groups,
             "multipliers": None if plan.multipliers is None else _numbers(_once(plan.multipliers)),
         }
     )

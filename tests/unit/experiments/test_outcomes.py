@@ -166,6 +166,14 @@ def test_layer_groups_are_the_same_task_at_every_length_unless_they_change_on_th
     assert outcome(layer_groups=groups).task == outcome(layer_groups=groups, steps=72).task
 
 
+def test_a_range_test_of_layer_groups_has_the_task_of_trainings_with_these_groups():
+    groups = {"groups": [{"name": "head", "depth": [-1, -1], "multiplier": 0.5}]}
+    ramp = RangeTest.model_validate(RANGE_TEST | {"layer_groups": groups}).plan(0)
+    assert outcome(layer_groups=groups).task == task_of(ramp) != outcome().task
+    named = {"groups": [{"name": "top", "depth": [-1, -1], "multiplier": 0.5}]}
+    assert outcome(layer_groups=named).task == task_of(ramp)
+
+
 def cosine(**fields: Any) -> dict[str, Any]:
     return {"optimizer": {"kind": "sgd"}, "schedule": {"kind": "cosine", **fields}}
 
