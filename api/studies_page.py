@@ -127,7 +127,8 @@ def _read(*parts: str) -> str:
 
 @cache
 def _page() -> str:
-    return _read("index.html").replace('"/static/', f'"{PREFIX}/static/')
+    icon = f'<link rel="icon" href="{PREFIX}/favicon.ico">'  # else the browser asks the root of the server for one
+    return _read("index.html").replace('"/static/', f'"{PREFIX}/static/').replace("<head>", f"<head>{icon}", 1)
 
 
 @cache

@@ -21,6 +21,8 @@ def search(app: FastAPI) -> None:
 
 def test_the_studies_of_searches_are_shown_below_optuna(app: FastAPI, client: TestClient) -> None:
     assert f"{studies_page.PREFIX}/static/bundle.js" in client.get("/optuna/").text
+    assert f'href="{studies_page.PREFIX}/favicon.ico"' in client.get("/optuna/dashboard").text
+    assert 200 == client.get("/optuna/favicon.ico").status_code
     search(app)
     studies: list[dict[str, Any]] = client.get("/optuna/api/studies").json()["study_summaries"]
     assert ["job-shown"] == [study["study_name"] for study in studies]
