@@ -25,6 +25,8 @@ PLACES_DIFFER = "the plan asks against XLA, without which the last bits of a mem
 FEWEST_STACKED_UPDATES = 6_000
 """Updates, over all members, from which a stack is worth its compiling: some 1.3 s of CPU more than tracing one member
 and running the others through the same program, once; a stacked update costs some 0.2 ms less than its members' alone."""
+BYTES_OF_ORDER = 4
+"""What the place of a sample in an epoch's order takes, for each member."""
 COPIES = 6
 """Copies of weights and activations alive at the worst moment: before, after, gradients, intermediate results."""
 
@@ -178,9 +180,12 @@ def _pack_plan(
 
 
 def _most_in_window(plan: Plan) -> int:
-    """Members whose batches fit into a window, where the data is streamed."""
+    """Members whose batches fit into a window and whose data orders fit into another, where the data is streamed."""
     data = datasets.load(plan.data.name)
-    return max(1, most_rows(data) // plan.update_size) if data.is_streamed else max(MOST_MEMBERS.values())
+    if data.route is None or not data.route.is_streamed:
+        return max(MOST_MEMBERS.values())
+    orders = data.route.window_bytes // (BYTES_OF_ORDER * len(data.x_train))
+    return max(1, min(orders, most_rows(data) // plan.update_size))
 
 
 def _xla(plan: Plan, updates: int, members: int, traits: Traits) -> XlaChoice:
