@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -14,6 +15,8 @@ from lrsearch.errors import DataUnavailable
 
 BLOCK_BYTES: Final = 2**24
 """Size of the blocks in which arrays are written."""
+ROWS_AT_ONCE: Final = 16
+"""Rows read at random before their pages are let go of."""
 
 
 class ScratchArray:
@@ -80,6 +83,25 @@ def columns_on_disk(blocks: Iterable[tuple[NDArray[Any], ...]], columns: int, fo
         for scratch, part in zip(scratches, block, strict=True):
             scratch.add(part)
     return [scratch.mapped() for scratch in scratches]
+
+
+def taken(array: NDArray[Any], rows: NDArray[Any], out: NDArray[Any]) -> None:
+    """Copy rows of an array to `out`; of a mapped one only a few megabytes are ever resident at once.
+
+    Linux maps up to 2 MB around each page that is touched, and counts it as memory of the process.
+    """
+    at_once = ROWS_AT_ONCE if isinstance(array, np.memmap) else max(1, len(rows))
+    for first in range(0, len(rows), at_once):
+        part = rows[first : first + at_once]
+        np.take(array, part, axis=0, out=out[first : first + len(part)], mode="clip")  # other modes make a copy
+        release(array)
+
+
+def release(array: NDArray[Any]) -> None:
+    """Let go of the pages of a mapped array; they stay in the page cache as long as there is room."""
+    mapping = getattr(array, "_mmap", None)
+    if mapping is not None and getattr(array, "mode", None) == "r":
+        mapping.madvise(mmap.MADV_DONTNEED)
 
 
 def cut(array: NDArray[Any]) -> Iterator[NDArray[Any]]:

@@ -25,6 +25,7 @@ from lrsearch.training.keras.prepared import (
 )
 from lrsearch.training.plan import Plan
 from lrsearch.training.recorder import CHUNK_SECONDS, Arrays, Recorder
+from lrsearch.training.scratch import release, taken
 from lrsearch.training.trainer import Observer, Run, go_on
 
 EVALUATION_BATCH = 1_024
@@ -120,7 +121,9 @@ class _BatchSource:
         if epoch != self._epoch[0]:
             self._epoch = epoch, self._order.permutation(epoch)
         indices = self._epoch[1][place * self._order.batch_size :][: self._order.batch_size]
-        x, y = self._data[0][indices], self._data[1][indices]
+        x, y = (np.empty((len(indices), *part.shape[1:]), part.dtype) for part in self._data)
+        for part, batch in zip(self._data, (x, y), strict=True):
+            taken(part, indices, batch)
         return (x, y) if self._class_weights is None else (x, y, self._class_weights[class_numbers(y)])
 
 
@@ -171,5 +174,6 @@ class _LiveModel:
                 break
             end = start + EVALUATION_BATCH
             logs = self._model.test_on_batch(samples[start:end], labels[start:end], return_dict=True)
+            release(samples)
         self._model.reset_metrics()
         return {f"{prefix}_{name}": float(value) for name, value in logs.items()}

@@ -7,7 +7,7 @@ from lrsearch import memory
 from lrsearch.errors import DataUnavailable
 from lrsearch.settings import Settings
 from lrsearch.training.data_budget import budget_bytes, choose_route
-from lrsearch.training.scratch import ScratchArray, on_disk
+from lrsearch.training.scratch import ScratchArray, on_disk, taken
 
 
 @pytest.mark.parametrize(("size", "is_streamed"), [(1_000, False), (1_001, True)])
@@ -63,6 +63,15 @@ def test_an_array_on_disk_is_the_same_has_no_name_and_is_not_moved_twice(tmp_pat
     assert array.dtype == mapped.dtype
     assert [] == list((tmp_path / "scratch").iterdir())
     assert on_disk(mapped, tmp_path / "elsewhere") is mapped
+
+
+def test_rows_are_taken_in_their_order_whether_mapped_or_not(tmp_path):
+    array = np.random.default_rng(0).random((1_000, 5), dtype=np.float32)
+    rows = np.random.default_rng(1).integers(0, 1_000, 300)
+    for source in (array, on_disk(array, tmp_path)):
+        out = np.empty((300, 5), np.float32)
+        taken(source, rows, out)
+        np.testing.assert_array_equal(array[rows], out)
 
 
 def test_blocks_are_put_together_in_their_order(tmp_path):

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from lrsearch.training.keras import datasets
 from lrsearch.training.keras.compiled.loops import MEASURE_BATCH, Batches, Data
 from lrsearch.training.keras.datasets import Dataset
+from lrsearch.training.scratch import release, taken
 
 
 class Piece(NamedTuple):
@@ -145,11 +146,14 @@ class Streamed:
         data = datasets.load(self._name)
         arrays = (data.x_test, data.y_test) if start is None else (data.x_train[start:], data.y_train[start:])
         at = slice(first * MEASURE_BATCH, (first + 1) * MEASURE_BATCH)
-        return Piece(Data(*(tf.convert_to_tensor(array[at]) for array in arrays)), 0, 1)
+        piece = Piece(Data(*(tf.convert_to_tensor(np.array(array[at])) for array in arrays)), 0, 1)
+        release(data.x_train)
+        release(data.x_test)
+        return piece
 
 
 def _window(array: NDArray[Any], rows: NDArray[np.int32], size: int) -> Any:
     """The rows of an array, and zeros up to `size`, on the device."""
     window = np.zeros((size, *array.shape[1:]), array.dtype)
-    np.take(array, rows, axis=0, out=window[: len(rows)], mode="clip")  # other modes make a copy
+    taken(array, rows, window[: len(rows)])
     return tf.convert_to_tensor(window)
