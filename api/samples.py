@@ -30,6 +30,7 @@ DOCUMENT: Final[dict[str, Any]] = {
     "engine": "auto",
     "per_group": False,
     "others_lr": 0.0,
+    "check": True,
 }
 
 JOB: Final[dict[str, Any]] = {
@@ -105,6 +106,7 @@ RESULT: Final[dict[str, Any]] = {
     "suggestion": SUGGESTION,
     "rules": [RULE],
     "metric": "loss",
+    "check": {"samples": 288, "knowing_nothing": [2.303], "best": [0.871], "holds": True, "why": ""},
     "curves": [
         {
             "trial": 0,

@@ -219,6 +219,20 @@ class GroupResult(Read):
     curves: list[ResultCurve]
 
 
+class HeldOutCheck(Read):
+    """What samples held out say of the fall, where the ramps see samples more than once."""
+
+    samples: int
+    """How many are held out."""
+    knowing_nothing: list[float | None]
+    """Of each repeat: the lesser of the held-out loss before the first update and of the best answer that looks at no sample."""
+    best: list[float | None]
+    """Of each repeat: the least held-out loss along the ramp."""
+    holds: bool
+    """Whether some repeat gains enough; if not, the verdict is `unconfirmed`."""
+    why: str
+
+
 class RangeTestResult(Read):
     """Result of a range test; fields may be added."""
 
@@ -230,6 +244,8 @@ class RangeTestResult(Read):
     rules: list[RuleAnswer]
     metric: str
     """loss, accuracy or val_loss."""
+    check: HeldOutCheck | None = None
+    """Null where no sample is seen twice, with `confirm`, or when it was not asked for."""
     curves: list[ResultCurve]
     groups: list[GroupResult] | None = None
     """With `per_group`: each layer group ramped by itself."""

@@ -28,10 +28,11 @@ REPEATS: Final = 3
 def curves_of(task: Measured, ramp: str = "ramp") -> Sequence[Curve]:
     """The repeats as the service would have measured them: on the optimizer's own ramp, stopped by its divergence rule."""
     lrs, raw = task.curves["raised" if ramp == "ramp" and "raised" in task.curves else ramp]
-    return [_stopped(lrs, losses) for losses in raw]
+    return [stopped(lrs, losses) for losses in raw]
 
 
-def _stopped(lrs: Floats, losses: Floats) -> Curve:
+def stopped(lrs: Floats, losses: Floats) -> Curve:
+    """A run cut off where the service would have stopped it."""
     stop = DivergenceWatch(DivergenceRule()).feed(losses)
     end = len(losses) if stop is None else stop[0] + 1
     return Curve(lrs[:end], losses[:end])
@@ -49,8 +50,13 @@ class Remembering(SuggestionRule):
 
     def __init__(self, rule: SuggestionRule) -> None:
         self.rule = rule
-        for name in ("reads_ranks", "certain", "level"):
+        for name in ("reads_ranks", "certain"):
             setattr(self, name, getattr(rule, name))
+
+    @property
+    def level(self) -> float | None:
+        """As the rule."""
+        return self.rule.level
 
     def read(self, curve: Curve) -> Suggestion:
         """As the rule."""
@@ -78,9 +84,9 @@ def ours(tasks: Sequence[Measured], rule: Callable[[Measured], SuggestionRule], 
     return np.stack([log_rates(advice(task, rule(task), repeats)) for task in tasks])
 
 
-def long_answers(tasks: Sequence[Measured], rule: SuggestionRule) -> Floats:
+def long_answers(tasks: Sequence[Measured], rule: Callable[[Measured], SuggestionRule]) -> Floats:
     """log10 of a rule's one answer from the three longer range tests: shape (tasks, 1)."""
-    return np.stack([log_rates([advise(curves_of(task, "long"), Remembering(rule))]) for task in tasks])
+    return np.stack([log_rates([advise(curves_of(task, "long"), Remembering(rule(task)))]) for task in tasks])
 
 
 def theirs(tasks: Sequence[Measured], rival: Rival) -> Floats:

@@ -57,6 +57,22 @@ def digits_noise() -> Dataset:
     return _shuffled(datasets.digits())
 
 
+def cancer_noise() -> Dataset:
+    """Cell nuclei with shuffled labels."""
+    return _shuffled(datasets.breast_cancer())
+
+
+def diabetes_noise() -> Dataset:
+    """Disease progression of somebody else."""
+    return _shuffled(datasets.diabetes())
+
+
+def wine_tiny() -> Dataset:
+    """Thirty wines."""
+    whole = datasets.wine()
+    return Dataset(whole.x_train[:30], whole.y_train[:30], whole.x_train[30:], whole.y_train[30:])
+
+
 def _shuffled(true: Dataset) -> Dataset:
     rng = np.random.default_rng(0)
     return Dataset(true.x_train, rng.permutation(true.y_train), true.x_test, rng.permutation(true.y_test))

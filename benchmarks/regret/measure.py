@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
-from benchmarks.regret import fresh, rows
+from benchmarks.regret import fresh, rows, unseen, wider
 from benchmarks.regret.tasks import OPTIMIZERS, Family, Task, tasks
 from lrsearch.curves import ramp_rates
 from lrsearch.schedules import OneCycle, Triangular
@@ -67,8 +67,8 @@ def plan(task: Task, rates: Floats, seed: int, *, validation: Validation | None 
     )
 
 
-def measure(task: Task, trainer: Trainer) -> dict[str, Any]:
-    """Everything that is stored of a task, as arrays."""
+def measure(task: Task, trainer: Trainer, *, has_race: bool = True) -> dict[str, Any]:
+    """Everything that is stored of a task, as arrays; without a race its losses are infinite."""
     fixed, racing = plans_of(task)
     runs = trainer.train(fixed)
     count = (1 + len(GRID)) * len(TRUTH_SEEDS)
@@ -77,6 +77,8 @@ def measure(task: Task, trainer: Trainer) -> dict[str, Any]:
     rest = iter(runs[count:])
     for name, (_, _, steps, seeds) in RAMPS.items():
         found[name] = np.stack([padded(next(rest).curve.losses, steps) for _ in seeds])
+    if not has_race:
+        return found | _no_race(task)
     raced = trainer.train(racing)
     shape = (len(GRID), len(RACE_SEEDS), -1)
     found["race_train"] = np.stack([padded(run.curve.losses, task.family.updates) for run in raced]).reshape(shape)
@@ -105,9 +107,15 @@ def measure_slow(task: Task, trainer: Trainer) -> dict[str, Any]:
     rest = iter(runs[len(truth) :])
     for name, (_, _, steps, all_) in RAMPS.items():
         found[name] = np.stack([padded(next(rest).curve.losses, steps) for _ in all_])
-    found["race_train"] = np.full((len(GRID), len(RACE_SEEDS), updates), np.inf)
-    found["race_validation"] = np.full((len(GRID), len(RACE_SEEDS), 1), np.inf)
-    return found
+    return found | _no_race(task)
+
+
+def _no_race(task: Task) -> dict[str, Any]:
+    shape = (len(GRID), len(RACE_SEEDS))
+    return {
+        "race_train": np.full((*shape, task.family.updates), np.inf),
+        "race_validation": np.full((*shape, 1), np.inf),
+    }
 
 
 def _validated(run: Run) -> Floats:
@@ -119,7 +127,7 @@ def padded(values: Floats, length: int) -> Floats:
     return np.concatenate([values, np.full(length - len(values), np.inf)])
 
 
-def measure_all(chosen: Iterable[Task]) -> None:
+def measure_all(chosen: Iterable[Task], *, has_race: bool = True) -> None:
     """Measure what is not measured yet."""
     rows.register()
     from lrsearch.training.keras import default_trainer
@@ -131,7 +139,8 @@ def measure_all(chosen: Iterable[Task]) -> None:
             continue
         began = time.perf_counter()
         # A trainer of its own: compiled programs of finished tasks would only take memory.
-        found = measure_slow(task, default_trainer()) if task.family.is_slow else measure(task, default_trainer())
+        trainer = default_trainer()
+        found = measure_slow(task, trainer) if task.family.is_slow else measure(task, trainer, has_race=has_race)
         np.savez_compressed(path, **found)
         print(f"{task.name}: {time.perf_counter() - began:.1f} s", flush=True)
 
@@ -236,6 +245,22 @@ def measure_all_fresh() -> None:
     _measure_raised(fresh.tasks())
     _measure_above([*tasks(), *fresh.tasks()])
     _measure_verdict_races()
+
+
+def measure_all_wider() -> None:
+    """Measure the further tasks of the design, without races."""
+    _measure_with_adadelta(wider.tasks(), has_race=False)
+
+
+def measure_all_unseen() -> None:
+    """Measure the tasks for the verdict."""
+    _measure_with_adadelta(unseen.tasks(), has_race=True)
+
+
+def _measure_with_adadelta(chosen: Sequence[Task], *, has_race: bool) -> None:
+    measure_all(chosen, has_race=has_race)
+    _measure_raised(chosen)
+    _measure_above(chosen)
 
 
 def _measure_above(chosen: Sequence[Task]) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Literal
 
+from lrsearch.spec import Spec
 from lrsearch.training import catalog
 from lrsearch.training.rows import DatasetRow, ModelRow, Task
 
@@ -11,10 +12,13 @@ _CODE = "benchmarks.regret.material"
 
 
 _FRESH = "benchmarks.regret.fresh_material"
+_MORE = "benchmarks.regret.more_material"
 
 
-def _data(name: str, shape: tuple[int, ...], outputs: int, sizes: tuple[int, int], text: str) -> DatasetRow:
-    return DatasetRow(name, f"{_CODE}:{name}", shape, outputs, "classification", *sizes, text, "benchmarks.regret")
+def _data(
+    name: str, shape: tuple[int, ...], outputs: int, sizes: tuple[int, int], text: str, *, task: Task = "classification"
+) -> DatasetRow:
+    return DatasetRow(name, f"{_CODE}:{name}", shape, outputs, task, *sizes, text, "benchmarks.regret")
 
 
 def _fresh(
@@ -42,6 +46,9 @@ DATASETS: Final = (
     _data("wine_noise", (13,), 3, (142, 36), "Wines with shuffled labels: nothing can be learned."),
     _data("digits_noise", (64,), 10, (1437, 360), "Digits with shuffled labels."),
     _data("iris_tiny", (4,), 3, (12, 120), "Twelve flowers to train on."),
+    _data("cancer_noise", (30,), 2, (455, 114), "Cell nuclei with shuffled labels."),
+    _data("diabetes_noise", (10,), 1, (353, 89), "Disease progression of somebody else.", task="regression"),
+    _data("wine_tiny", (13,), 3, (30, 112), "Thirty wines to train on."),
 )
 FRESH: Final = (
     _fresh(
@@ -67,7 +74,91 @@ FRESH: Final = (
     _fresh("swiss_roll", 3, 1, (1200, 300), "make_swiss_roll: the place on the roll, standardised.", task="regression"),
 )
 """Data of `benchmarks.regret.fresh`."""
+
+
+def _more(
+    name: str, shape: tuple[int, ...], outputs: int, sizes: tuple[int, int], text: str, *, task: Task = "classification"
+) -> DatasetRow:
+    return DatasetRow(name, f"{_MORE}:{name}", shape, outputs, task, *sizes, text, "benchmarks.regret")
+
+
+WIDER: Final = (
+    _more("spirals", (2,), 2, (800, 200), "Two spirals of one and a half turns."),
+    _more("signs", (12,), 2, (1200, 300), "Whether two of twelve normal numbers have the same sign."),
+    _more("friedman3", (4,), 1, (560, 140), "make_friedman3, features and target standardised.", task="regression"),
+    _more("fashion_bytes", (196,), 10, (3000, 1000), "Images of Fashion-MNIST as numbers from 0 to 255."),
+    _more("digits_components", (20,), 10, (1437, 360), "The digits' first principal components, each of deviation 1."),
+    _more("sparse", (10,), 1, (400, 100), "make_sparse_uncorrelated, standardised.", task="regression"),
+    _more("hastie", (10,), 2, (2000, 500), "make_hastie_10_2."),
+    _more("two_clothes", (196,), 2, (600, 400), "Pullovers and shirts of Fashion-MNIST."),
+    _more("sine", (1,), 1, (640, 160), "Two waves of one number, standardised.", task="regression"),
+    _more(
+        "low_rank",
+        (60,),
+        1,
+        (400, 100),
+        "make_regression of rank 8: a target near 1000, as it comes.",
+        task="regression",
+    ),
+    _more("classes20", (24,), 20, (2400, 600), "make_classification: twenty classes."),
+    _more("digits_pictures", (8, 8, 1), 10, (1437, 360), "The digits as images."),
+)
+"""Data of `benchmarks.regret.wider`."""
+UNSEEN: Final = (
+    _more("checkerboard", (2,), 2, (1120, 280), "The fields of a board of four by four."),
+    _more("waveform", (21,), 3, (960, 240), "Breiman's waves."),
+    _more("heavy_tails", (6,), 1, (720, 180), "Steps under noise with heavy tails, standardised.", task="regression"),
+    _more(
+        "robot_arm", (5,), 1, (1600, 400), "How far an arm with five joints reaches, standardised.", task="regression"
+    ),
+    _more("fashion_profiles", (28,), 10, (3000, 1000), "Means of rows and columns of images of Fashion-MNIST."),
+    _more("digits_parity", (64,), 2, (1437, 360), "Even and odd digits."),
+    _more("prices", (9,), 1, (640, 160), "Log-normal targets of mean two hundred, as they come.", task="regression"),
+    _more("documents", (200,), 4, (800, 200), "Counts of words in texts on four subjects."),
+    _more("wrong_labels", (16,), 3, (1600, 400), "make_classification: three labels in ten are drawn anew."),
+    _more("fashion_pictures", (14, 14, 1), 10, (2500, 1000), "Images of Fashion-MNIST, fourteen by fourteen."),
+)
+"""Data of `benchmarks.regret.unseen`."""
+
+
+class VariedMlpParams(Spec):
+    """Parameters of `varied_mlp`."""
+
+    units: tuple[int, ...] = (32,)
+    activation: Literal["relu", "tanh", "gelu", "elu", "silu"] = "tanh"
+    layer_norm: bool = False
+    batch_norm: bool = False
+    residual: bool = False
+    dropout: float = 0.0
+
+
+class SmallCnnParams(Spec):
+    """Parameters of `small_cnn`."""
+
+    filters: tuple[int, ...] = (8, 16)
+
+
 MODELS: Final = (
+    ModelRow(
+        "varied_mlp",
+        f"{_MORE}:varied_mlp",
+        1,
+        (1,),
+        ("classification", "regression"),
+        "Dense layers of any activation and normalisation.",
+        "benchmarks.regret",
+        VariedMlpParams,
+    ),
+    ModelRow(
+        "small_cnn",
+        f"{_MORE}:small_cnn",
+        3,
+        (4, 4, 1),
+        ("classification",),
+        "Convolutions of stride 2.",
+        "benchmarks.regret",
+        SmallCnnParams,
+    ),
     _model("dead_mlp", "The last relu is never active: all gradients are zero."),
     _model("exploding_mlp", "Kernels of deviation 1e12: the first loss overflows.", regression=True),
     _model("uniform_mlp", "A head of zeros: the first answer is the uniform one."),
@@ -76,5 +167,5 @@ MODELS: Final = (
 
 def register() -> None:
     """Add the rows to the catalog of this process."""
-    catalog.DATASETS.update({row.name: row for row in (*DATASETS, *FRESH)})
+    catalog.DATASETS.update({row.name: row for row in (*DATASETS, *FRESH, *WIDER, *UNSEEN)})
     catalog.MODELS.update({row.name: row for row in MODELS})

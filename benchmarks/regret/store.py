@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.regret import fresh
+from benchmarks.regret import checked, fresh, unseen, wider
 from benchmarks.regret.bounds import Cycled
 from benchmarks.regret.measure import ABOVE, FOLDER, GRID, RAISED, RAMPS, VANISHING, VERDICT_TASKS, steps_per_epoch
 from benchmarks.regret.sizes import sizes
@@ -31,6 +31,12 @@ XZ: Final = [{"id": lzma.FILTER_LZMA2, "preset": 9, "lc": 0, "lp": 1, "pb": 1}]
 """Compression that knows of numbers of two bytes; a third smaller than that of an npz."""
 FRESH_FILE: Final = FILE.with_name("regret_fresh.npz.xz")
 """The fresh tasks, and what was measured later of the others: Adadelta's rates above the grid, races of verdict cases."""
+WIDER_FILE: Final = FILE.with_name("regret_wider.npz.xz")
+"""The further tasks the rule is designed on; they have no races."""
+UNSEEN_FILE: Final = FILE.with_name("regret_unseen.npz.xz")
+"""The tasks for the verdict."""
+CHECKED_FILE: Final = FILE.with_name("regret_checked.npz.xz")
+"""Range tests that held samples out."""
 RACE_STEPS: Final = (50, 100, 200)
 """Updates after which the races' held-out losses are kept, beside the last one."""
 
@@ -51,14 +57,53 @@ def pack() -> None:
 
 def pack_fresh() -> None:
     """Write the second stored file."""
-    found = _packed_tasks(_finished(fresh.tasks()))
-    above = [task for task in [*tasks(), *fresh.tasks()] if (FOLDER / f"above-{task.name}.npz").exists()]
-    found["above_names"] = np.array([task.name for task in above])
-    found["above"] = np.stack([np.load(FOLDER / f"above-{task.name}.npz")["truth"] for task in above])
+    found = _packed_tasks(_finished(fresh.tasks())) | _packed_above([*tasks(), *fresh.tasks()])
     found["case_names"] = np.array(list(VERDICT_TASKS))
     races = [np.load(FOLDER / f"race-{task.family.name}.npz")["losses"] for task in VERDICT_TASKS.values()]
     found["case_races"] = np.stack(races).astype(np.float32)
     _write(FRESH_FILE, found)
+
+
+def pack_wider() -> None:
+    """Write the stored file of the further tasks."""
+    _write(WIDER_FILE, _packed_tasks(_finished(wider.tasks())) | _packed_above(wider.tasks()))
+
+
+def pack_unseen() -> None:
+    """Write the stored file of the tasks for the verdict."""
+    _write(UNSEEN_FILE, _packed_tasks(_finished(unseen.tasks())) | _packed_above(unseen.tasks()))
+
+
+def pack_checked() -> None:
+    """Write the stored file of the range tests that held samples out."""
+    named = {**checked.CASES, **{task.name: task for task in checked.tasks_that_repeat()}}
+    found = {name: FOLDER / f"checked-{task.name}.npz" for name, task in named.items()}
+    raw = {name: np.load(path) for name, path in found.items() if path.exists()}
+    units = [_unit(one["train"]) for one in raw.values()]
+    parts = {
+        part: np.stack([rounded(one[part] / unit) for one, unit in zip(raw.values(), units, strict=True)])
+        for part in ("train", "held_out")
+    }
+    constant = np.array([float(one["constant_loss"]) for one in raw.values()])
+    _write(CHECKED_FILE, {"names": np.array(list(raw)), "units": np.array(units), "constant": constant, **parts})
+
+
+@cache
+def load_checked() -> Sequence[checked.Checked]:
+    """The range tests that held samples out: the cases first."""
+    stored = _stored(CHECKED_FILE)
+    named = {**checked.CASES, **{task.name: task for task in checked.tasks_that_repeat()}}
+    parts = [stored["train"].astype(np.float64), stored["held_out"].astype(np.float64)]
+    numbers = [stored["constant"].tolist(), stored["units"].tolist()]
+    rows = zip(stored["names"].tolist(), *parts, *numbers, strict=True)
+    return [checked.Checked(name, named[name], *row) for name, *row in rows]
+
+
+def _packed_above(chosen: Sequence[Task]) -> dict[str, Any]:
+    """Adadelta's losses at the rates above the grid."""
+    above = [task for task in chosen if (FOLDER / f"above-{task.name}.npz").exists()]
+    losses = [np.load(FOLDER / f"above-{task.name}.npz")["truth"] for task in above]
+    return {"above_names": np.array([task.name for task in above]), "above": np.stack(losses)}
 
 
 def _finished(chosen: Sequence[Task]) -> list[Task]:
@@ -72,7 +117,9 @@ def _packed_tasks(finished: Sequence[Task]) -> dict[str, Any]:
         found[key] = np.stack([part[key] for part in parts])
     raised = [task for task in finished if (FOLDER / f"raised-{task.name}.npz").exists()]
     found["raised_names"] = np.array([task.name for task in raised])
-    found["raised"] = np.stack([rounded(np.load(FOLDER / f"raised-{task.name}.npz")["losses"]) for task in raised])
+    units = [_unit(np.load(FOLDER / f"{task.name}.npz")["ramp"]) for task in raised]
+    losses = [np.load(FOLDER / f"raised-{task.name}.npz")["losses"] for task in raised]
+    found["raised"] = np.stack([rounded(row / unit) for row, unit in zip(losses, units, strict=True)])
     return found
 
 
@@ -87,13 +134,23 @@ def _write(path: Path, found: dict[str, Any]) -> None:
 def _packed(task: Task, raw: Any) -> dict[str, Any]:
     weights, samples = sizes(task.family)
     race, steps = _race(task, samples, raw["race_validation"])
+    unit = _unit(raw["ramp"])
     return {
         "sizes": np.array([weights, samples]),
         "losses": mean_losses(raw["truth"]).astype(np.float32),
-        **{name: rounded(raw[name]) for name in RAMPS},
-        "race": rounded(race),
+        **{name: rounded(raw[name] / unit) for name in RAMPS},
+        "race": rounded(race / unit),
         "race_steps": steps,
     }
+
+
+def _unit(curves: Floats) -> float:
+    """What batch and race losses are divided by: 1, or, where they begin in the thousands, the power of two that keeps them below.
+
+    Half floats end at 65,504, and no rule asks for a loss's unit.
+    """
+    first = float(np.median(curves[:, 0]))
+    return 2.0 ** max(0, int(np.ceil(np.log2(first / 1e3)))) if 0.0 < first < np.inf else 1.0
 
 
 def _packed_cycles(task: Task) -> NDArray[np.float16]:
@@ -138,6 +195,23 @@ def load_fresh() -> Sequence[Measured]:
     return _load(_stored(FRESH_FILE), fresh.tasks())
 
 
+@cache
+def load_wider() -> Sequence[Measured]:
+    """The further tasks the rule is designed on."""
+    return _load(_stored(WIDER_FILE), wider.tasks())
+
+
+@cache
+def load_unseen() -> Sequence[Measured]:
+    """The tasks for the verdict."""
+    return _load(_stored(UNSEEN_FILE), unseen.tasks())
+
+
+def load_design() -> Sequence[Measured]:
+    """All tasks the rule is designed on."""
+    return [*load(), *load_fresh(), *load_wider()]
+
+
 def load_case_races() -> dict[str, Floats]:
     """Verdict case -> held-out losses of constant rates: shape (1 + rates, seeds), the untrained model's first."""
     stored = _stored(FRESH_FILE)
@@ -170,9 +244,10 @@ def load_verdicts() -> Sequence[Measured]:
     return found
 
 
-def _truth(task: Task, losses: Floats) -> tuple[Floats, Floats]:
+def _truth(task: Task, losses: Floats, stored: dict[str, Any]) -> tuple[Floats, Floats]:
     """Rates and losses of the ground truth; Adadelta's goes on above the grid, each loss at most the vanishing rate's."""
-    rates, later = np.concatenate([[np.log10(VANISHING)], GRID]), _stored(FRESH_FILE)
+    rates = np.concatenate([[np.log10(VANISHING)], GRID])
+    later = stored if "above_names" in stored else _stored(FRESH_FILE)
     if task.name not in (names := later["above_names"].tolist()):
         return rates, losses
     above = later["above"][names.index(task.name)]
@@ -188,7 +263,7 @@ def _measured(task: Task, stored: dict[str, Any], i: int) -> Measured:
     if task.name in (names := stored["raised_names"].tolist()):
         start, end, steps, _ = RAISED
         curves["raised"] = (ramp_rates(start, end, steps), stored["raised"][names.index(task.name)].astype(np.float64))
-    log_rates, losses = _truth(task, stored["losses"][i].astype(np.float64))
+    log_rates, losses = _truth(task, stored["losses"][i].astype(np.float64), stored)
     return Measured(
         task=task,
         weights=int(stored["sizes"][i][0]),

@@ -12,6 +12,7 @@ from pydantic import BeforeValidator
 
 from lrsearch.errors import Problem
 from lrsearch.experiments.base import Line, Mark, PlotSpec, TrialRecord
+from lrsearch.experiments.held_out_check import LEAST_HELD_OUT, constant_loss
 from lrsearch.experiments.numbers import finite_or_none
 from lrsearch.experiments.race import Race, RaceResult
 from lrsearch.suggestions.base import Suggestion, Verdict, nothing
@@ -19,9 +20,6 @@ from lrsearch.training import catalog
 
 RULE: Final = "race"
 """What stands as the rule beside a rate that the race chose."""
-LEAST_HELD_OUT: Final = 10
-"""Fewest held-out samples that can confirm a rate; two or three of them tell nothing."""
-
 
 CERTAIN: Final = 0.05
 """Distance of the interval's ends from the winner, decades."""
@@ -62,7 +60,8 @@ def confirmed(
     race: Race, records: Sequence[TrialRecord], asked: Suggestion, data: str
 ) -> tuple[Suggestion, RaceResult]:
     """The suggestion after the race: its winner, or none where nothing was learned that holds on held-out samples."""
-    result = race.judge(records, yardstick(data))
+    known = constant_loss(records)
+    result = race.judge(records, yardstick(data) if known is None else known)
     row = catalog.datasets()[data]
     held_out = row.train_size - math.floor(row.train_size * (1.0 - race.held_out))
     if race.held_out and held_out < LEAST_HELD_OUT:

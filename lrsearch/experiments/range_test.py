@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Literal, Self
 
@@ -11,7 +12,8 @@ from pydantic import Field, model_validator
 from lrsearch.curves import Curve, DivergenceRule, Ramp, ramp_rates, smooth
 from lrsearch.errors import Problem
 from lrsearch.experiments.base import Context, Estimate, Experiment, PlotSpec, TrialRecord
-from lrsearch.experiments.confirmation import RULE, Confirm, as_json, confirm_problems, confirmed, race_plot
+from lrsearch.experiments.confirmation import RULE, Confirm, as_json, confirm_problems, confirmed, race_plot, yardstick
+from lrsearch.experiments.held_out_check import POINTS, HeldOutCheck, constant_loss, judge, validated
 from lrsearch.experiments.keras_code import range_test_code
 from lrsearch.experiments.numbers import finite_or_none
 from lrsearch.experiments.outcomes import Advice, task_of
@@ -69,9 +71,12 @@ class RangeTest(Experiment):
     batches_per_lr: Annotated[int, Field(ge=1, le=1000, strict=True)] = 1
     """Updates at each rate; their mean is one point of the curve."""
     validation_share: Annotated[float, Field(gt=0, lt=1, strict=True)] = 0.2
-    """Share of the training data held out for `val_loss`."""
+    """Share of the training data held out for `val_loss` or for `check`."""
     engine: Literal["auto", "compiled", "fit"] = "auto"
     """`fit` forces plain model.fit, `compiled` the compiled step loop."""
+    check: bool = True
+    """Where the ramps see samples more than once, hold `validation_share` of them out and give no rate unless the loss falls there
+    too; with `metric` `loss`, and without `confirm`, whose race holds samples out itself."""
     confirm: Confirm = None
     """Race rates around the suggestion after the ramps; true, or an object with the race's fields. Its cost is reported."""
     layer_groups: LayerGroups | None = None
@@ -173,10 +178,30 @@ class RangeTest(Experiment):
             seed=(self.seed + trial) % 2**31,
             divergence=DivergenceRule(first_step=10 * self.batches_per_lr),
             metrics=("accuracy",) if self.metric == "accuracy" else (),
-            validation=Validation(self.validation_share, self.batches_per_lr) if self.metric == "val_loss" else None,
+            validation=self._validation(),
             engine=self.engine,
         )
         return plan if self.layer_groups is None else together(plan, self.layer_groups)
+
+    def _validation(self) -> Validation | None:
+        """Held-out samples are measured at every rate for `val_loss`, and at some for the check."""
+        if self.metric == "val_loss":
+            return Validation(self.validation_share, self.batches_per_lr)
+        return Validation(self.validation_share, -(-self._updates // POINTS)) if self._held_out() else None
+
+    @property
+    def _updates(self) -> int:
+        """Updates of one repeat."""
+        return self.steps * self.batches_per_lr
+
+    def _held_out(self) -> int:
+        """Samples held out for the check, 0 without one: what is seen only once cannot be memorised."""
+        row = catalog.datasets().get(self.data.name)
+        if row is None or not self.check or self.confirm is not None or self.metric != "loss":
+            return 0
+        kept = math.floor(row.train_size * (1.0 - self.validation_share))
+        is_seen_again = self._updates * self.batch_size > row.train_size
+        return row.train_size - kept if is_seen_again and self.batch_size <= kept else 0
 
     def train(self, trials: Sequence[int], context: Context) -> None:
         """Train the repeats and the groups', or the race around what they suggest; what earlier attempts finished is read."""
@@ -247,7 +272,10 @@ class RangeTest(Experiment):
     def _answers(self, records: Sequence[TrialRecord]) -> dict[str, Any]:
         """What all rules say of the curves of some ramps."""
         curves = [self._read(record) for record in records]
+        check = self._checked(records)
         answers = {rule: suggest(curves, rule=rule, optimizer=self.optimizer.kind) for rule in RULES}
+        if check is not None:
+            answers = {rule: check.apply(answer) for rule, answer in answers.items()}
         chosen = answers[self.rule]
         return {
             "verdict": chosen.verdict.value,
@@ -270,6 +298,14 @@ class RangeTest(Experiment):
             "seconds": seconds_of(records),
             "updates": sum(len(record.arrays["losses"]) for record in records),
         }
+
+    def _checked(self, records: Sequence[TrialRecord]) -> HeldOutCheck | None:
+        """What the held-out samples say; None where none are, or where the ramps were cut short."""
+        curves, samples = [validated(record) for record in records], self._held_out()
+        if not samples or not any(map(len, curves)) or any(one.status is TrialStatus.CANCELLED for one in records):
+            return None
+        known = constant_loss(records)
+        return judge(curves, samples, yardstick(self.data.name) if known is None else known)
 
     def _read(self, record: TrialRecord) -> Curve:
         """The curve the rules read: one point a rate; a metric that is better when greater as 1 - metric."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from lrsearch.errors import Misconfigured
 from lrsearch.training.keras.compiled import CompiledTrainer
+from lrsearch.training.keras.constant_loss import constant_loss_of
 from lrsearch.training.keras.fit_trainer import FitTrainer
 from lrsearch.training.plan import Plan
 from lrsearch.training.trainer import Answer, Observer, Run, Segment, Trainer, go_on
@@ -20,7 +21,7 @@ class AutoTrainer:
     """Routes plans: a checkpoint to the engine that made it, a forced engine to that engine, the rest by preference.
 
     An engine may have `reason_against(plan) -> str | None`: why the plan should go to the next one. What was chosen and
-    why is in the run's facts as `engine_why`.
+    why is in the run's facts as `engine_why`; runs that hold samples out also tell the `constant_loss` of their data.
     """
 
     name = "auto"
@@ -35,7 +36,10 @@ class AutoTrainer:
         for engine in dict.fromkeys(engine for engine, _ in routes):
             chosen = [index for index, (route, _) in enumerate(routes) if route == engine]
             trained = self._trainer(engine).train([plans[index] for index in chosen], _renumbered(observer, chosen))
-            runs |= {index: _explained(run, routes[index][1]) for index, run in zip(chosen, trained, strict=True)}
+            runs |= {
+                index: _explained(run, plans[index], routes[index][1])
+                for index, run in zip(chosen, trained, strict=True)
+            }
         return [runs[index] for index in range(len(plans))]
 
     def _route(self, plan: Plan) -> tuple[str, str]:
@@ -69,8 +73,11 @@ class AutoTrainer:
         return self._trainers[engine]
 
 
-def _explained(run: Run, why: str) -> Run:
-    return replace(run, engine_facts=run.engine_facts | {"engine_why": why})
+def _explained(run: Run, plan: Plan, why: str) -> Run:
+    facts: dict[str, object] = {"engine_why": why}
+    if plan.validation is not None and plan.validation.share is not None:
+        facts["constant_loss"] = constant_loss_of(plan.data.name)
+    return replace(run, engine_facts=run.engine_facts | facts)
 
 
 def _renumbered(observer: Observer, indices: Sequence[int]) -> Observer:
