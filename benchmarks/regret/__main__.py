@@ -34,7 +34,7 @@ def main() -> None:
     elif chosen.figures:
         from benchmarks.regret.pictures import draw_all
 
-        draw_all(store.load_design())
+        draw_all(store.load())
     else:
         _report(writes=not chosen.print)
 
@@ -67,14 +67,14 @@ def _report(*, writes: bool) -> None:
     from benchmarks.regret import page
     from benchmarks.regret.report import Report
 
-    blocks = Report(store.load_design(), store.load_unseen()).blocks()
+    blocks = Report(store.load(), store.load_later()).blocks()
     for name, block in blocks.items():
         print(f"## {name}\n\n{block}", end="\n\n")
     if writes:
         from benchmarks.regret.pictures import draw_all
 
         nowhere = page.write(blocks)
-        draw_all(store.load_design())
+        draw_all(store.load())
         print(f"Written: {', '.join(one.name for one in page.PAGES)}, docs/images/advice_*.png.")
         if nowhere:
             print(f"On no page: {', '.join(nowhere)}.")
@@ -83,11 +83,13 @@ def _report(*, writes: bool) -> None:
 def _fit() -> None:
     from benchmarks.regret.fit import Fit
 
-    tasks = store.load_design()
+    tasks = store.load()
     fit, everything = Fit(tasks), range(len(tasks))
-    print("USUAL = {")
-    print(*(f'    "{kind}": {rate},' for kind, rate in fit.usual(everything).items()), "}", sep="\n")
-    print(f"pull: float = {fit.pull(everything)}")
+    share, start = fit.constants(everything)
+    print(f"share: float = {share}\nstart: float = {start}")
+    print(
+        f"not used, since it improves nothing: shifts by optimizer, decades: {fit.shifts((share, start), everything)}"
+    )
 
 
 if __name__ == "__main__":

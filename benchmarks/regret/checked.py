@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from benchmarks.regret import fresh, rows, wider
 from benchmarks.regret.evaluate import DRAWS, REPEATS, stopped
 from benchmarks.regret.measure import FOLDER, RAISED, RAMPS, VERDICT_TASKS, padded, plan
-from benchmarks.regret.tasks import OPTIMIZERS, Family, Task, tasks
+from benchmarks.regret.tasks import Family, Task, tasks
+from benchmarks.regret.truth import Measured
 from lrsearch.curves import Curve, ramp_rates
 from lrsearch.experiments.held_out_check import POINTS, HeldOutCheck, judge
 from lrsearch.suggestions import suggest
@@ -112,7 +113,7 @@ class Checked:
         return [self._answer(curves, [(draw + i) % DRAWS for i in range(REPEATS)]) for draw in range(DRAWS)]
 
     def _answer(self, curves: Sequence[Curve], chosen: Sequence[int]) -> tuple[Suggestion, Suggestion]:
-        answer = suggest([curves[i] for i in chosen], optimizer=str(OPTIMIZERS[self.task.optimizer]["kind"]))
+        answer = suggest([curves[i] for i in chosen])
         return answer, self._check([self.held_out[i][: len(curves[i]) // EVERY] for i in chosen]).apply(answer)
 
     def _check(self, losses: Sequence[Floats]) -> HeldOutCheck:
@@ -144,15 +145,14 @@ def _counted(answers: Sequence[Suggestion]) -> str:
     return ", ".join(f"{verdict} {count}" for verdict, count in counts.most_common())
 
 
-def kept(found: Sequence[Checked]) -> tuple[int, int, list[str]]:
-    """Of the tasks with something to learn: rates before the check, rates after it, and the tasks that lost one."""
-    before, after, lost = 0, 0, list[str]()
+def kept(found: Sequence[Checked], tasks: Sequence[Measured]) -> tuple[list[float], list[float]]:
+    """Of tasks with something to learn: regrets of the rates that stay after the check, and of those that are refused."""
+    measured = {task.task.name: task for task in tasks}
+    stays, lost = list[float](), list[float]()
     for one in found:
-        if one.name not in CASES:
-            pairs = one.answers()
-            before += sum(plain.lr is not None for plain, _ in pairs)
-            now = sum(checked.lr is not None for _, checked in pairs)
-            after += now
-            if now < sum(plain.lr is not None for plain, _ in pairs):
-                lost.append(one.name)
-    return before, after, lost
+        if one.name in measured:
+            for plain, checked in one.answers():
+                if plain.lr is not None:
+                    regret = measured[one.name].regret(float(np.log10(plain.lr)))
+                    (lost if checked.lr is None else stays).append(regret)
+    return stays, lost

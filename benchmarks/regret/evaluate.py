@@ -50,13 +50,8 @@ class Remembering(SuggestionRule):
 
     def __init__(self, rule: SuggestionRule) -> None:
         self.rule = rule
-        for name in ("reads_ranks", "certain"):
+        for name in ("reads_ranks", "certain", "level"):
             setattr(self, name, getattr(rule, name))
-
-    @property
-    def level(self) -> float | None:
-        """As the rule."""
-        return self.rule.level
 
     def read(self, curve: Curve) -> Suggestion:
         """As the rule."""
@@ -84,9 +79,9 @@ def ours(tasks: Sequence[Measured], rule: Callable[[Measured], SuggestionRule], 
     return np.stack([log_rates(advice(task, rule(task), repeats)) for task in tasks])
 
 
-def long_answers(tasks: Sequence[Measured], rule: Callable[[Measured], SuggestionRule]) -> Floats:
+def long_answers(tasks: Sequence[Measured], rule: SuggestionRule) -> Floats:
     """log10 of a rule's one answer from the three longer range tests: shape (tasks, 1)."""
-    return np.stack([log_rates([advise(curves_of(task, "long"), Remembering(rule(task)))]) for task in tasks])
+    return np.stack([log_rates([advise(curves_of(task, "long"), Remembering(rule))]) for task in tasks])
 
 
 def theirs(tasks: Sequence[Measured], rival: Rival) -> Floats:

@@ -74,6 +74,18 @@ class Uncut(Consensus):
     level: ClassVar[float | None] = None
 
 
+def later_rows(tasks: Sequence[Measured], later: Sequence[Measured]) -> list[list[str]]:
+    """The intervals as shipped on the tasks measured after the rule's numbers were fitted, and on all."""
+    found = {name: _shipped(chosen) for name, chosen in {"later": later, "all": [*tasks, *later]}.items()}
+    return [
+        [f"as shipped, on the {name} tasks", f"{share:.0%}", f"{width:.2f}"] for name, (share, width) in found.items()
+    ]
+
+
+def _shipped(tasks: Sequence[Measured]) -> tuple[float, float]:
+    return coverage(tasks, [advice(task, Consensus()) for task in tasks], repeats_range)
+
+
 def interval_rows(tasks: Sequence[Measured]) -> list[list[str]]:
     """Rows of the report's table."""
     answers = [advice(task, Consensus()) for task in tasks]

@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.regret import bounds, sentences
+from benchmarks.regret import bounds, fresh, sentences, unseen, wider
 from benchmarks.regret import rows as added
 from benchmarks.regret.ablations import (
     FEATURE_HEAD,
@@ -22,6 +22,8 @@ from benchmarks.regret.ablations import (
     noise_rows,
     other_rules,
 )
+from benchmarks.regret.checked import HEAD as CHECKED_HEAD
+from benchmarks.regret.checked import case_rows
 from benchmarks.regret.evaluate import (
     DRAWS,
     HEAD,
@@ -35,12 +37,13 @@ from benchmarks.regret.evaluate import (
     theirs,
 )
 from benchmarks.regret.fit import Fit, folds, folds_by_optimizer
-from benchmarks.regret.intervals import holds, interval_rows
+from benchmarks.regret.intervals import holds, interval_rows, later_rows
 from benchmarks.regret.measure import GRID, VERDICT_TASKS
 from benchmarks.regret.races import DEFAULT_LENGTH, LENGTHS, chosen_anew, moved, winners
 from benchmarks.regret.rivals import RIVALS, Rival
-from benchmarks.regret.store import load_case_races, load_cycles, load_verdicts
+from benchmarks.regret.store import load_case_races, load_checked, load_cycles, load_verdicts
 from benchmarks.regret.truth import Measured
+from benchmarks.regret.usual import USUAL_HEAD, usual_rows
 from lrsearch.experiments.confirmation import LEAST_HELD_OUT
 from lrsearch.experiments.race import Race, smoothed_places
 from lrsearch.suggestions.base import Suggestion
@@ -53,6 +56,9 @@ Tasks = Sequence[Measured]
 INTERVAL_HEAD: Final = ("interval", "holds", "decades wide")
 RACES: Final = ((9, 1, 2), (9, 3, 2), (11, 3, 2), (15, 3, 0), (15, 3, 1), (15, 3, 2), (15, 3, 3))
 """Races of the table: candidates, seeds, place of the length in `LENGTHS`."""
+
+SETS: Final = {"fresh": fresh.tasks, "harder": wider.tasks, "unseen": unseen.tasks}
+"""Sets of tasks measured after the rule's numbers were fitted, in their order."""
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -95,7 +101,13 @@ class Report:
     @cached_property
     def fresh_raced(self) -> Floats:
         """The winners of the default race on the fresh tasks."""
-        return winners(self.fresh, self.fresh_answers, Race(), DEFAULT_LENGTH)
+        return self.race_around(self.fresh, self.fresh_answers)
+
+    @staticmethod
+    def race_around(tasks: Tasks, answers: Floats) -> Floats:
+        """The winners of the default race around answers; NaN on tasks without stored races."""
+        won = winners(tasks, answers, Race(), DEFAULT_LENGTH)
+        return np.where([[np.isfinite(task.race).any()] for task in tasks], won, np.nan)
 
     @cached_property
     def fresh_rivals(self) -> dict[str, Floats]:
@@ -195,11 +207,40 @@ class Report:
                     rows.append([value, side, str(len(kept)), *found.cells()])
         return table([name, "rule", "tasks", *HEAD], rows)
 
+    def later_sets(self) -> dict[str, list[int]]:
+        """Name of a set -> indices of its tasks among the fresh ones."""
+        names = {name: {task.name for task in listed()} for name, listed in SETS.items()}
+        return {
+            name: [i for i, task in enumerate(self.fresh) if task.task.name in listed] for name, listed in names.items()
+        }
+
+    def sets(self) -> str:
+        """The default as it ships, the default race around it where races are stored, and the best-known rival, by set."""
+        rival = self.fresh_rivals[RIVALS[0].name]
+        rows: list[list[str]] = []
+        for name, chosen in self.later_sets().items():
+            raced = [i for i in chosen if np.isfinite(self.fresh[i].race).any()]
+            sides = [("consensus", self.fresh_answers, chosen), (RIVALS[0].name, rival, chosen)]
+            sides += [("consensus, on tasks with a race", self.fresh_answers, raced)] if raced else []
+            sides += [("with the default race", self.fresh_raced, raced)] if raced else []
+            for side, answers, kept in sides:
+                found = figures(regrets([self.fresh[i] for i in kept], answers[kept]))
+                rows.append([name, side, str(len(kept)), *found.cells()])
+        return table(["set", "rule", "tasks", *HEAD], rows)
+
+    def usual(self) -> str:
+        """What the pull to the usual rate was worth, by set."""
+        sets = {"the first": self.tasks}
+        sets |= {name: [self.fresh[i] for i in chosen] for name, chosen in self.later_sets().items()}
+        return table(USUAL_HEAD, usual_rows(sets, "unseen"))
+
     def fresh_rules(self) -> str:
         """The default as it ships, and the rivals, on tasks that nothing was tuned on."""
+        raced = [i for i, task in enumerate(self.fresh) if np.isfinite(task.race).any()]
+        around = figures(regrets([self.fresh[i] for i in raced], self.fresh_raced[raced]))
         rows = [
             ["consensus as it ships", *figures(regrets(self.fresh, self.fresh_answers)).cells()],
-            ["with the default race", *figures(regrets(self.fresh, self.fresh_raced)).cells()],
+            [f"with the default race, on {len(raced)} tasks", *around.cells()],
         ]
         own = other_rules(self.fresh)
         rows += [[f"ours: {kind}", *figures(regrets(self.fresh, answers)).cells()] for kind, answers in own.items()]
@@ -247,9 +288,15 @@ class Report:
             "failures": self.failures(),
             "races": self.races(),
             "fresh": self.fresh_rules(),
-            "intervals": table(INTERVAL_HEAD, [*interval_rows(self.tasks), *self.raced_intervals()]),
+            "intervals": table(
+                INTERVAL_HEAD,
+                [*interval_rows(self.tasks), *later_rows(self.tasks, self.fresh), *self.raced_intervals()],
+            ),
             "bounds": table(bounds.HEAD, bounds.bounds_rows(load_cycles())),
+            "sets": self.sets(),
+            "usual": self.usual(),
             "verdicts": self.verdicts(),
+            "checked": table(CHECKED_HEAD, case_rows(load_checked())),
             "verdict_races": self.case_races(),
         }
         return tables | sentences.blocks(self)

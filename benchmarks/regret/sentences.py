@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.regret.ablations import answered, any_repeat, later
+from benchmarks.regret.checked import CASES, kept
 from benchmarks.regret.evaluate import DRAWS, REPEATS, Figures, advice, curves_of, figures, regrets
 from benchmarks.regret.intervals import GOOD
 from benchmarks.regret.rivals import RIVALS
-from benchmarks.regret.store import load_cycles, load_verdicts
+from benchmarks.regret.store import load_checked, load_cycles, load_verdicts
 from benchmarks.regret.truth import Measured
 from lrsearch.experiments.confirmation import CERTAIN, LEVEL
 from lrsearch.suggestions.consensus import Consensus
@@ -44,6 +45,7 @@ def blocks(report: Report) -> dict[str, str]:
         "intervals_said": _intervals_said(report),
         "bounds_said": f"On {len(load_cycles())} tasks, {DRAWS} draws each.",
         "verdicts_said": _verdicts_said(report),
+        "checked_said": _checked_said([*report.tasks, *report.fresh]),
     }
     return {"summary": _summary(report)} | {name: _wrapped(text) for name, text in said.items()}
 
@@ -60,7 +62,7 @@ def _summary(report: Report) -> str:
     text = (
         f"- **Advice that was measured.** On {len(report.tasks)} tasks the suggested rate loses {_percent(here.mean)} of the "
         f"achievable improvement on average (held out by data set; {RIVALS[0].name} {_percent(there.mean)}), on "
-        f'{len(report.fresh)} fresh ones {_percent(fresh.mean)} ({_percent(fresh_there.mean)}), with `"confirm": true` '
+        f'{len(report.fresh)} later, harder ones {_percent(fresh.mean)} ({_percent(fresh_there.mean)}), with `"confirm": true` '
         f"{_percent(raced.mean)}. [The evidence, and where it fails](docs/advice.md)."
     )
     return textwrap.fill(text, WIDTH, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
@@ -172,7 +174,7 @@ def _fresh_said(report: Report) -> str:
     return (
         f"On data it never saw the rule has {mine.mean / held.mean:.1f} times the mean that held-out data sets promised. "
         f"{_beats('other tool', lost)} The goals of 0.04, 0.10 and 0.25: mean {_met(mine.mean <= 0.04)}, p90 {_met(mine.p90 <= 0.10)}, "
-        f"worst task {_met(mine.worst_task <= 0.25)}. With the race: {_told(raced)}."
+        f"worst task {_met(mine.worst_task <= 0.25)}. With the race, where one is stored: {_told(raced)}."
     )
 
 
@@ -182,7 +184,7 @@ def _intervals_said(report: Report) -> str:
     return (
         f"`consensus` reports the repeats' range cut to {Consensus.certain:g} decades to either side, and its level (`level`, "
         f"{Consensus.level}) with it; after a race the interval is {CERTAIN:g} decades to either side of the winner, level {LEVEL} with "
-        f"the default race. These figures are in sample. Whether the repeats agree says little: where they do to a tenth of a decade, "
+        f"the default race. The level is that on all {len(report.tasks) + len(report.fresh)} tasks. Whether the repeats agree says little: where they do to a tenth of a decade, "
         f"{np.mean(agreeing):.0%} of the suggestions have a regret under {GOOD:g}, against {np.mean([good for good, _ in three]):.0%} of "
         f"all {len(three)} of which each repeat has one."
     )
@@ -203,4 +205,14 @@ def _verdicts_said(report: Report) -> str:
     return (
         f"Giving a rate whenever any one repeat has one would answer {more} more draws of the benchmark, and "
         f"{then} of {DRAWS * len(noise)} on the first two cases of noise instead of {now}: not done."
+    )
+
+
+def _checked_said(tasks: Sequence[Measured]) -> str:
+    """What the check costs where there is something to learn, and what the rates it refuses were worth."""
+    stays, lost = kept(load_checked(), tasks)
+    return (
+        f"On the {sum(one.name not in CASES for one in load_checked())} dense tasks (the first, the fresh and the harder ones) of which a "
+        f"ramp sees samples more than once, {len(lost)} of {len(stays) + len(lost)} rates are refused. The refused ones have a mean regret of "
+        f"{np.mean(lost):.3f}, those that stay {np.mean(stays):.3f}."
     )

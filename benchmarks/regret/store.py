@@ -207,9 +207,10 @@ def load_unseen() -> Sequence[Measured]:
     return _load(_stored(UNSEEN_FILE), unseen.tasks())
 
 
-def load_design() -> Sequence[Measured]:
-    """All tasks the rule is designed on."""
-    return [*load(), *load_fresh(), *load_wider()]
+@cache
+def load_later() -> Sequence[Measured]:
+    """All tasks that were measured after the numbers of the rule were fitted."""
+    return [*load_fresh(), *load_wider(), *load_unseen()]
 
 
 def load_case_races() -> dict[str, Floats]:

@@ -25,7 +25,7 @@ class Verdict(StrEnum):
     NON_FINITE = "non_finite"
     TOO_FEW_POINTS = "too_few_points"
     UNCONFIRMED = "unconfirmed"
-    """Of a race only: what was learned does not hold on samples that were not seen."""
+    """Of a race, or of a job's check: what was learned does not hold on samples that were not seen."""
 
 
 @dataclass(frozen=True, slots=True)

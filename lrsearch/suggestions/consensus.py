@@ -26,7 +26,7 @@ class Consensus(SuggestionRule):
     cites: ClassVar[tuple[str, ...]] = ("lrsearch: defined here; docs/advice.md is its evidence",)
     reads_ranks: ClassVar[bool] = True
     certain: ClassVar[float] = 0.05
-    level: ClassVar[float | None] = 0.89
+    level: ClassVar[float | None] = 0.77
 
     optimizer: str | None = None
     """Kind of the optimizer, for example `adam`; accepted, and changes nothing."""

@@ -5,7 +5,7 @@ import sys
 import numpy as np
 import pytest
 
-from benchmarks.regret import fresh, measure, page, rivals, store
+from benchmarks.regret import checked, fresh, measure, page, rivals, store, unseen, wider
 from benchmarks.regret.__main__ import main
 from benchmarks.regret.ablations import answered, any_repeat, shifted
 from benchmarks.regret.evaluate import advice, figures, ours, regrets, theirs
@@ -15,6 +15,7 @@ from benchmarks.regret.races import moved, winner
 from benchmarks.regret.report import Report
 from benchmarks.regret.tasks import tasks
 from benchmarks.regret.truth import Measured, mean_losses
+from benchmarks.regret.usual import pulled, usual
 from lrsearch.experiments.race import Race
 from lrsearch.suggestions.base import Verdict
 from lrsearch.suggestions.consensus import Consensus
@@ -150,14 +151,10 @@ def test_the_fresh_tasks_are_stored_on_data_of_their_own_with_an_optimizer_no_ot
     others = {measured.task.family.group for measured in store.load()}
     assert set() == others & {measured.task.family.group for measured in stored}
     assert "nadam" in {measured.task.optimizer for measured in stored} - {task.optimizer for task in tasks()}
-    for measured in stored:
-        assert np.isfinite(measured.losses).all()
-        assert (measured.losses <= measured.losses[0]).all()
-        assert (8, 100) == measured.curves["ramp"][1].shape
 
 
 def test_adadelta_is_known_above_the_grid_and_has_a_ramp_of_its_own():
-    found = [one for one in (*store.load(), *store.load_fresh()) if one.task.optimizer == "adadelta"]
+    found = [one for one in (*store.load(), *store.load_later()) if one.task.optimizer == "adadelta"]
     assert len(found) > 9
     assert {3.0} == {float(one.log_rates[-1]) for one in found}
     assert {1e3} == {round(float(one.curves["raised"][0][-1]), 6) for one in found}
@@ -230,7 +227,7 @@ def test_every_table_of_the_advice_stands_between_markers():
 
 @pytest.mark.long
 def test_the_pages_say_what_the_command_prints():
-    blocks = Report(store.load(), store.load_fresh()).blocks()
+    blocks = Report(store.load(), store.load_later()).blocks()
     for one in page.PAGES:
         text = one.read_text(encoding="utf-8")
         assert text == page.filled(text, blocks), f"{one.name}: run make regret"
@@ -239,7 +236,7 @@ def test_the_pages_say_what_the_command_prints():
 def test_the_main_figures_of_the_pages_are_those_of_the_stored_measurements():
     """The part of the drift test that is cheap; `test_the_pages_say_what_the_command_prints` looks at all."""
     text = (page.ROOT / "docs" / "advice.md").read_text(encoding="utf-8")
-    shipped = figures(regrets(store.load_fresh(), ours(store.load_fresh(), lambda _: Consensus())))
+    shipped = figures(regrets(store.load_later(), ours(store.load_later(), lambda _: Consensus())))
     assert f"| consensus as it ships | {' | '.join(shipped.cells())} |" in text
     shipped = figures(regrets(store.load(), ours(store.load(), lambda _: Consensus())))
     assert f"| consensus as it ships (fitted on all) | {' | '.join(shipped.cells())} | 3 x 100 |" in text
@@ -259,3 +256,57 @@ def test_a_feature_moved_by_its_best_shift_is_as_good_as_it_was_where_no_shift_h
     answers = ours(some, lambda _: Consensus())
     plain, moved_ = (figures(regrets(some, one)).mean for one in (answers, shifted(some, answers, by_kind=False)))
     assert moved_ < 2 * plain + 0.01
+
+
+@pytest.mark.parametrize("listed", [fresh, wider, unseen])
+def test_later_tasks_are_stored_whole_and_in_small_files(listed):
+    load, file = {
+        fresh: (store.load_fresh, store.FRESH_FILE),
+        wider: (store.load_wider, store.WIDER_FILE),
+        unseen: (store.load_unseen, store.UNSEEN_FILE),
+    }[listed]
+    assert [task.name for task in listed.tasks()] == [measured.task.name for measured in load()]
+    assert file.stat().st_size < 200_000
+    for measured in load():
+        assert np.isfinite(measured.losses).all()
+        assert (measured.losses <= measured.losses[0]).all()
+        assert (8, 100) == measured.curves["ramp"][1].shape
+        # half floats would end at 65,504
+        assert measured.curves["ramp"][1][:, 0].max() < 1e4
+
+
+def test_the_unseen_tasks_share_no_data_with_the_others():
+    others = {one.task.family.group for one in (*store.load(), *store.load_fresh(), *store.load_wider())}
+    assert set() == others & {measured.task.family.group for measured in store.load_unseen()}
+    assert len(store.load_unseen()) >= 24
+
+
+def test_range_tests_that_held_samples_out_have_rates_on_tasks_and_none_on_noise():
+    found = store.load_checked()
+    assert set(checked.CASES) <= {one.name for one in found}
+    assert store.CHECKED_FILE.stat().st_size < 200_000
+    for one in found:
+        if one.name in checked.CASES and checked.repeats(one.task):
+            assert [None] * 8 == [after.lr for _, after in one.answers()], one.name
+    stays, lost = checked.kept(found[: len(checked.CASES) + 20], store.load())
+    assert 100 < len(stays) > 50 * len(lost)
+
+
+def test_an_answer_is_pulled_half_of_the_way_and_at_most_half_a_decade(some):
+    adam, sgd = (next(task for task in store.load() if task.task.optimizer == name) for name in ("adam", "sgd"))
+    answers = np.array([-2.5, -6.0, np.nan])
+    np.testing.assert_allclose([-2.25, -5.5, np.nan], pulled(adam, answers, {"adam": -2.0}))
+    np.testing.assert_array_equal(answers, pulled(sgd, answers, {"adam": -2.0}))
+    assert "sgd" not in usual(some)
+
+
+@pytest.mark.parametrize("option", ["wider", "unseen", "checked"])
+def test_each_later_set_is_measured_and_packed_by_its_option(monkeypatch, option):
+    monkeypatch.setattr(sys, "argv", ["regret", f"--{option}"])
+    done = []
+    for module, name in ((measure, "measure_all_wider"), (measure, "measure_all_unseen"), (checked, "measure_all")):
+        monkeypatch.setattr(module, name, lambda name=name: done.append(name))
+    for name in ("wider", "unseen", "checked"):
+        monkeypatch.setattr(store, f"pack_{name}", lambda name=name: done.append(name))
+    main()
+    assert [{"checked": "measure_all"}.get(option, f"measure_all_{option}"), option] == done
