@@ -220,7 +220,7 @@ class GroupResult(Read):
 
 
 class HeldOutCheck(Read):
-    """What samples held out say of the fall, where the ramps see samples more than once."""
+    """What samples held out say of the fall, where a ramp sees at least half of the samples."""
 
     samples: int
     """How many are held out."""
@@ -245,7 +245,7 @@ class RangeTestResult(Read):
     metric: str
     """loss, accuracy or val_loss."""
     check: HeldOutCheck | None = None
-    """Null where no sample is seen twice, with `confirm`, or when it was not asked for."""
+    """Null where a ramp sees few of the samples, with `confirm`, or when it was not asked for."""
     curves: list[ResultCurve]
     groups: list[GroupResult] | None = None
     """With `per_group`: each layer group ramped by itself."""

@@ -16,7 +16,7 @@ from benchmarks.regret.measure import FOLDER, RAISED, RAMPS, VERDICT_TASKS, padd
 from benchmarks.regret.tasks import Family, Task, tasks
 from benchmarks.regret.truth import Measured
 from lrsearch.curves import Curve, ramp_rates
-from lrsearch.experiments.held_out_check import POINTS, HeldOutCheck, judge
+from lrsearch.experiments.held_out_check import POINTS, SEEN, HeldOutCheck, judge
 from lrsearch.suggestions import suggest
 from lrsearch.suggestions.base import Suggestion
 from lrsearch.training import catalog
@@ -127,7 +127,7 @@ HEAD: Final = ("case", "ramps see samples", "`suggest(curves)`, 8 draws", "the j
 
 
 def case_rows(cases: Sequence[Checked]) -> list[list[str]]:
-    """The verdicts of the cases, before and after the check, which is made where samples are seen again."""
+    """The verdicts of the cases, before and after the check, where the job makes one."""
     return [_case_row(case) for case in cases if case.name in CASES]
 
 
@@ -136,7 +136,7 @@ def _case_row(case: Checked) -> list[str]:
     size = catalog.datasets()[case.task.family.data].train_size
     seen = STEPS * case.task.family.batch_size / size
     found = case.answers()
-    after = [checked if repeats(case.task) else plain for plain, checked in found]
+    after = [checked if seen >= SEEN else plain for plain, checked in found]
     return [case.name, f"{seen:.1f} times", _counted([plain for plain, _ in found]), _counted(after)]
 
 

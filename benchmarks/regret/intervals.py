@@ -76,10 +76,10 @@ class Uncut(Consensus):
 
 def later_rows(tasks: Sequence[Measured], later: Sequence[Measured]) -> list[list[str]]:
     """The intervals as shipped on the tasks measured after the rule's numbers were fitted, and on all."""
-    found = {name: _shipped(chosen) for name, chosen in {"later": later, "all": [*tasks, *later]}.items()}
-    return [
-        [f"as shipped, on the {name} tasks", f"{share:.0%}", f"{width:.2f}"] for name, (share, width) in found.items()
-    ]
+    found = {
+        name: _shipped(chosen) for name, chosen in {"the later tasks": later, "all tasks": [*tasks, *later]}.items()
+    }
+    return [[f"as shipped, on {name}", f"{share:.0%}", f"{width:.2f}"] for name, (share, width) in found.items()]
 
 
 def _shipped(tasks: Sequence[Measured]) -> tuple[float, float]:

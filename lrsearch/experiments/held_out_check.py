@@ -16,6 +16,8 @@ Floats = NDArray[np.float64]
 
 POINTS: Final = 25
 """Times the held-out samples are measured along a ramp."""
+SEEN: Final = 0.5
+"""Share of the training samples a ramp must see to be checked: with less, measuring held-out samples costs more than training."""
 LEAST_HELD_OUT: Final = 10
 """Fewest held-out samples that can tell learning from memory; two or three of them tell nothing."""
 LEAST_GAIN: Final = 0.05
@@ -77,8 +79,8 @@ def judge(curves: Sequence[Floats], samples: int, yardstick: float) -> HeldOutCh
     found = HeldOutCheck(samples, start, best, False, "")
     if samples < LEAST_HELD_OUT:
         why = (
-            f"The range test sees samples more than once and holds out {samples}, too few to tell learning from memory: "
-            "use more data, or a greater validation_share."
+            f"Of so few samples the range test holds out {samples}, too few to tell learning from memory: use more data, or a "
+            "greater validation_share."
         )
         return replace(found, why=why)
     known = np.isfinite(best)

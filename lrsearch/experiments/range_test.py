@@ -13,7 +13,7 @@ from lrsearch.curves import Curve, DivergenceRule, Ramp, ramp_rates, smooth
 from lrsearch.errors import Problem
 from lrsearch.experiments.base import Context, Estimate, Experiment, PlotSpec, TrialRecord
 from lrsearch.experiments.confirmation import RULE, Confirm, as_json, confirm_problems, confirmed, race_plot, yardstick
-from lrsearch.experiments.held_out_check import POINTS, HeldOutCheck, constant_loss, judge, validated
+from lrsearch.experiments.held_out_check import POINTS, SEEN, HeldOutCheck, constant_loss, judge, validated
 from lrsearch.experiments.keras_code import range_test_code
 from lrsearch.experiments.numbers import finite_or_none
 from lrsearch.experiments.outcomes import Advice, task_of
@@ -75,7 +75,7 @@ class RangeTest(Experiment):
     engine: Literal["auto", "compiled", "fit"] = "auto"
     """`fit` forces plain model.fit, `compiled` the compiled step loop."""
     check: bool = True
-    """Where the ramps see samples more than once, hold `validation_share` of them out and give no rate unless the loss falls there
+    """Where a ramp sees at least half of the samples, hold `validation_share` of them out and give no rate unless the loss falls there
     too; with `metric` `loss`, and without `confirm`, whose race holds samples out itself."""
     confirm: Confirm = None
     """Race rates around the suggestion after the ramps; true, or an object with the race's fields. Its cost is reported."""
@@ -195,13 +195,13 @@ class RangeTest(Experiment):
         return self.steps * self.batches_per_lr
 
     def _held_out(self) -> int:
-        """Samples held out for the check, 0 without one: what is seen only once cannot be memorised."""
+        """Samples held out for the check, 0 without one."""
         row = catalog.datasets().get(self.data.name)
         if row is None or not self.check or self.confirm is not None or self.metric != "loss":
             return 0
         kept = math.floor(row.train_size * (1.0 - self.validation_share))
-        is_seen_again = self._updates * self.batch_size > row.train_size
-        return row.train_size - kept if is_seen_again and self.batch_size <= kept else 0
+        is_seen = self._updates * self.batch_size >= SEEN * row.train_size
+        return row.train_size - kept if is_seen and self.batch_size <= kept else 0
 
     def train(self, trials: Sequence[int], context: Context) -> None:
         """Train the repeats and the groups', or the race around what they suggest; what earlier attempts finished is read."""
