@@ -90,7 +90,8 @@ def loss_of(data: Dataset, task: catalog.Task) -> str:
 
 def blobs() -> Dataset:
     """Three blobs, the first 500 to train on, the last 500 to test, one-hot labels: the lecture notebook's data."""
-    x, y = shipped.make_blobs(n_samples=1000, centers=3, n_features=2, cluster_std=2, random_state=2)[:2]
+    drawn: Any = shipped.make_blobs(n_samples=1000, centers=3, n_features=2, cluster_std=2, random_state=2)
+    x, y = drawn[:2]
     samples, labels = x.astype(np.float32), np.eye(3, dtype=np.float32)[y]
     return Dataset(samples[:500], labels[:500], samples[500:], labels[500:])
 
