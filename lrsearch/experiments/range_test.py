@@ -229,7 +229,9 @@ class RangeTest(Experiment):
         return Task(number, plan, setting={"group": self.layer_groups.groups[place].name})
 
     def _suggested(self, records: Sequence[TrialRecord]) -> Suggestion:
-        return suggest([self._read(one) for one in records], rule=self.rule, optimizer=self.optimizer.kind)
+        answer = suggest([self._read(one) for one in records], rule=self.rule, optimizer=self.optimizer.kind)
+        check = self._checked(records)
+        return answer if check is None else check.apply(answer)
 
     def conclude(self, records: Sequence[TrialRecord]) -> dict[str, Any]:
         """Bounds by every rule, the chosen rule's suggestion or the race's winner, the curves, and what they hold for."""
@@ -286,11 +288,12 @@ class RangeTest(Experiment):
 
     def _ramps(self, records: Sequence[TrialRecord]) -> dict[str, Any]:
         """What the range tests of all layers say."""
-        chosen = self._suggested(records)
+        chosen, check = self._suggested(records), self._checked(records)
         return {
             "kind": self.kind,
             **self._answers(records),
             "metric": self.metric,
+            "check": None if check is None else check.as_json(),
             "holds_for": self._holds_for(),
             "code": range_test_code(self.optimizer, chosen),
             "engine": records[0].facts.get("engine") if records else None,
