@@ -42,6 +42,8 @@ class OptimizerRow:
         may_stack: proved equal to runs of `model.fit` when stacked, by tests/contract/test_engines_equal.py.
         momentum_name: the hyperparameter that is its momentum and may change from update to update; None: it has none.
         momentum_why: why it has none.
+        momentum_is_factor: its momentum is a factor in the update and nothing else, so that as an input of a compiled
+            update it gives the bits it gives as a part of it.
         takes_groups: whether a factor on its rate is a factor on its update, so that layer groups can be had.
     """
 
@@ -56,6 +58,7 @@ class OptimizerRow:
     ramp: tuple[float, float] = (1e-7, 10.0)
     momentum_name: str | None = None
     momentum_why: str = "it keeps no average of gradients"
+    momentum_is_factor: bool = False
     takes_groups: bool = True
 
 
@@ -100,6 +103,7 @@ _ROWS = (
         "Sutskever et al. 2013, On the importance of initialization and momentum in deep learning, ICML",
         may_stack=True,
         momentum_name="momentum",
+        momentum_is_factor=True,
     ),
     OptimizerRow(
         "adam",
@@ -171,6 +175,7 @@ _ROWS = (
         "Tieleman and Hinton 2012, Lecture 6.5, Neural Networks for Machine Learning",
         may_stack=True,
         momentum_name="momentum",
+        momentum_is_factor=True,
     ),
     OptimizerRow(
         "lion",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ from lrsearch.spec import Spec
 from lrsearch.training.augmentation import AnyAugmentation
 from lrsearch.training.layer_groups import LayerGroup
 from lrsearch.training.optimizer_specs import AnyOptimizer, OptimizerSpec
+from lrsearch.training.optimizer_table import OPTIMIZERS
 
 __all__ = [
     "AnyOptimizer",
@@ -30,6 +31,10 @@ __all__ = [
 
 Precision = Literal["float32", "mixed_float16", "mixed_bfloat16"]
 """Keras' name of a dtype policy."""
+
+
+STAND_IN: Final = 0.9
+"""What an optimizer without momentum is built with where its momentum is an input; any number but 0."""
 
 
 class BuiltinModel(Spec):
@@ -139,13 +144,44 @@ class Plan:
         columns += [] if self.multipliers is None else [self.multipliers]
         return np.concatenate(columns, axis=1) if columns else np.empty((self.steps, 0))
 
+    @property
+    def momentum_input(self) -> float | None:
+        """The optimizer's momentum, where compiled updates take it as an input; None where it is a part of them.
+
+        0 is: an optimizer without momentum keeps no average of gradients.
+        """
+        row = OPTIMIZERS[self.optimizer.kind]
+        if row.momentum_name is None or not row.momentum_is_factor:
+            return None
+        return getattr(self.optimizer, row.momentum_name) or None
+
+    def with_inputs(self, *, zero_too: bool = False) -> Plan:
+        """The same training with its momentum as one of the numbers of each update.
+
+        Args:
+            zero_too: whether a momentum of 0 becomes an input too, at the cost of an average that weighs nothing: the
+                bits of the weights are the same.
+        """
+        row, momentum = OPTIMIZERS[self.optimizer.kind], self.momentum_input
+        if self.momenta is not None or not (momentum or (zero_too and row.momentum_is_factor)):
+            return self
+        stand_in = {} if momentum else {str(row.momentum_name): STAND_IN}
+        optimizer = self.optimizer.model_copy(update=stand_in)
+        return replace(self, optimizer=optimizer, momenta=np.full(self.steps, momentum or 0.0))
+
     def likeness(self) -> tuple[Any, ...]:
-        """What plans must share to be stacked, JSON-able; seeds, rates and lengths may differ."""
+        """What plans must share to be stacked, JSON-able; seeds, rates, lengths and inputs may differ."""
+        return (*self.computation(), self.batch_size)
+
+    def computation(self) -> tuple[Any, ...]:
+        """What plans of any batch size must share to be the same computation, JSON-able."""
+        optimizer = self.optimizer.model_dump(exclude={"learning_rate"}, exclude_none=True)
+        if self.momentum_input is not None:
+            optimizer[str(OPTIMIZERS[self.optimizer.kind].momentum_name)] = "input"
         return (
             self.model.model_dump(),
             self.data.model_dump(),
-            self.optimizer.model_dump(exclude={"learning_rate"}, exclude_none=True),
-            self.batch_size,
+            optimizer,
             self.metrics,
             None if self.validation is None else [self.validation.share],
             self.variant(),

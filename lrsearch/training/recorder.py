@@ -75,13 +75,14 @@ class Recorder:
         self._rates: Floats = np.array(plan.rates, dtype=np.float64)
         self._measured = np.empty(len(self._rates))
         self._step = 0
-        self._epoch: dict[str, list[float]] = {}
+        self._epoch: dict[str, list[Floats]] = {}
         self._history: dict[str, list[float]] = {}
-        self._batch: dict[str, list[float]] = {name: [] for name in plan.metrics}
+        self._batch: dict[str, list[Floats]] = {name: [] for name in plan.metrics}
         self._validations: dict[str, list[float]] = {}
         self._every_steps = plan.validation.every_steps if plan.validation is not None else None
         self._per_epoch = order.steps_per_epoch
         self._sizes = np.array([order.size(at) for at in range(self._per_epoch)])
+        self._samples = self._sizes.sum()
         self._validated: tuple[int, dict[str, float]] = (-1, {})
         self.changes = 0
         """How often the rates were changed."""
@@ -147,10 +148,9 @@ class Recorder:
         self._measured[first : first + kept] = losses[:kept]
         self._step += kept
         for name, values in {"loss": losses, **metrics}.items():
-            new = values[:kept].tolist()
-            self._epoch.setdefault(name, []).extend(new)
+            self._epoch.setdefault(name, []).append(values[:kept])
             if name in self._batch:
-                self._batch[name].extend(new)
+                self._batch[name].append(values[:kept])
         if self._stop is None and self._every_steps is not None and self.step % self._every_steps == 0:
             self._keep_validation(held_out)
         if self._stop is None and self.step % self._per_epoch == 0:
@@ -179,8 +179,8 @@ class Recorder:
         if self._watch is not None:
             verdict = self._watch.feed(losses)
         else:
-            bad = np.flatnonzero(~np.isfinite(losses))
-            verdict = (self.step + int(bad[0]), "non_finite") if len(bad) else None
+            is_finite = np.isfinite(losses)
+            verdict = None if is_finite.all() else (self.step + int(is_finite.argmin()), "non_finite")
         if verdict is None:
             return len(losses)
         self._stop = StopReason(verdict[1])
@@ -198,8 +198,9 @@ class Recorder:
 
     def _end_epoch(self, held_out: Mapping[str, float] | None) -> None:
         """Sample-weighted means of the epoch's batch values, and the validation; tell the observer."""
-        samples = self._sizes.sum()
-        metrics = {name: float((np.array(each) * self._sizes).sum() / samples) for name, each in self._epoch.items()}
+        metrics = {
+            name: float((_joined(each) * self._sizes).sum() / self._samples) for name, each in self._epoch.items()
+        }
         if self._plan.validation is not None and self._every_steps is None:
             metrics |= self._validate(held_out)
         if self._stop is not None:
@@ -242,9 +243,9 @@ class Recorder:
         """Everything needed to go on from here as if never stopped."""
         arrays: Arrays = {f"live/{name}": value for name, value in self._live.snapshot().items()}
         arrays |= {"run/rates": self._rates.copy(), "run/losses": self._losses.copy()}
-        arrays |= {f"run/epoch/{name}": np.array(values) for name, values in self._epoch.items()}
+        arrays |= {f"run/epoch/{name}": _joined(values) for name, values in self._epoch.items()}
         arrays |= {f"run/history/{name}": np.array(values) for name, values in self._history.items()}
-        arrays |= {f"run/batch/{name}": np.array(values) for name, values in self._batch.items()}
+        arrays |= {f"run/batch/{name}": _joined(values) for name, values in self._batch.items()}
         arrays |= {f"run/validations/{name}": np.array(values) for name, values in self._validations.items()}
         return Checkpoint(self.step, arrays, dict(self._facts))
 
@@ -258,9 +259,9 @@ class Recorder:
         self._rates = np.array(arrays["run/rates"])
         self._step = len(arrays["run/losses"])
         self._measured[: self._step] = arrays["run/losses"]
-        self._epoch = {name: values.tolist() for name, values in _below("run/epoch/", arrays).items()}
+        self._epoch = {name: [values] for name, values in _below("run/epoch/", arrays).items()}
         self._history = {name: values.tolist() for name, values in _below("run/history/", arrays).items()}
-        self._batch = {name: values.tolist() for name, values in _below("run/batch/", arrays).items()}
+        self._batch = {name: [values] for name, values in _below("run/batch/", arrays).items()}
         self._validations = {name: values.tolist() for name, values in _below("run/validations/", arrays).items()}
         self._reported = self.step
         if self._watch is not None:
@@ -305,7 +306,7 @@ class Recorder:
             stopped_at=None if self._stop is None else self.step - 1,
             engine=str(self._facts["engine"]),
             history={name: np.array(values) for name, values in self._history.items()},
-            batch_metrics={name: np.array(values) for name, values in self._batch.items()},
+            batch_metrics={name: _joined(values) for name, values in self._batch.items()},
             validations={name: np.array(values) for name, values in self._validations.items()},
             final=final,
             engine_facts=engine_facts,
@@ -321,3 +322,8 @@ def ended_here(checkpoint: Checkpoint) -> Checkpoint:
 
 def _below(prefix: str, arrays: Mapping[str, NDArray[Any]]) -> Arrays:
     return {name.removeprefix(prefix): value for name, value in arrays.items() if name.startswith(prefix)}
+
+
+def _joined(parts: list[Floats]) -> Floats:
+    """Parts end to end, as one array of their own."""
+    return np.concatenate(parts) if parts else np.empty(0)

@@ -160,6 +160,37 @@ def test_dropout_batch_norm_validation_and_metrics_are_the_same_everywhere(engin
             assert xla == run.engine_facts["xla"]
 
 
+@pytest.mark.parametrize("xla", [False, True])
+def test_plans_that_share_a_program_give_the_losses_of_model_fit_each(engines, xla):
+    """Batches of several sizes, padded by XLA, and momenta, 0 among them, are inputs of one program."""
+    model = {"units": [12], "dropout": 0.3}
+    common = {"params": model, "validation": Validation(0.2), "metrics": ("accuracy",), "test": True, "xla": xla}
+    weights = {"class_weight": ((0, 3.0), (1, 0.5))}
+    moving, faster = {"momentum": 0.5, "nesterov": True}, {"momentum": 0.9, "nesterov": True}
+    still = {"momentum": 0.0, "nesterov": True}
+    plans = [
+        plan("sgd", still, batch_size=50, **common, **weights),
+        plan("sgd", moving, batch_size=36, **common, **weights),
+        plan("sgd", faster, batch_size=50, seed=2, **common, **weights),
+    ]
+    references = engines["fit"].train(plans)
+    runs = [engines["compiled"].train([each])[0] for each in plans]
+    for reference, run in zip(references, runs, strict=True):
+        assert_close(reference, run)
+        assert (xla, True) == (run.engine_facts["xla"], run.engine_facts["shares_program"])
+    assert [False, True, True] == [run.engine_facts["was_warm"] for run in runs]
+
+
+def test_members_of_a_stack_may_differ_in_momentum(engines):
+    plans = [
+        plan("rmsprop", {"momentum": momentum, "weight_decay": 0.5}, seed=seed)
+        for seed, momentum in enumerate((0.3, 0.8))
+    ]
+    references = engines["fit"].train(plans)
+    for reference, member in zip(references, stacked(engines["compiled"].train(plans)), strict=True):
+        assert_close(reference, member)
+
+
 def test_a_regression_gives_the_losses_of_model_fit(engines):
     base = plan("sgd", data="diabetes", validation=Validation(0.25), metrics=("mean_absolute_error",), test=True)
     (reference,), (run,) = (engines[name].train([base]) for name in ("fit", "compiled"))

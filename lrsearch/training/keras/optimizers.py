@@ -26,6 +26,16 @@ def build_optimizer(spec: OptimizerSpec) -> keras.optimizers.Optimizer:
     return kind(learning_rate=float(rate), **(row.fixed or {}), **given)
 
 
+def on_one_device(optimizer: Any) -> Any:
+    """The optimizer without the sum of its gradients over devices, of which a training has one.
+
+    Whenever an update is traced, Keras has TensorFlow register a gradient for that sum. The registry holds on to the graph
+    for as long as the process lives: 4 to 6 MB of every model trained without XLA.
+    """
+    optimizer._all_reduce_sum_gradients = list  # (gradient, variable) pairs as they are
+    return optimizer
+
+
 def _as_keras_takes_it(value: float | bool, *, is_whole: bool) -> float | bool | int:
     """Floats as floats: SGD refuses `momentum=0`."""
     return value if isinstance(value, bool) else int(value) if is_whole else float(value)

@@ -17,7 +17,7 @@ from lrsearch.training.data_order import training_size
 from lrsearch.training.keras import datasets, weights
 from lrsearch.training.keras.controls import Dials, controlled
 from lrsearch.training.keras.datasets import Dataset
-from lrsearch.training.keras.optimizers import build_optimizer
+from lrsearch.training.keras.optimizers import build_optimizer, on_one_device
 from lrsearch.training.keras.own_updates import with_own_updates
 from lrsearch.training.plan import Plan
 from lrsearch.training.scratch import cut
@@ -125,7 +125,7 @@ def prepare(plan: Plan) -> Prepared:
         model = with_own_updates(plan, build_model(plan))
     without_xla: Any = False  # XLA is left to the compiled engine; Keras' stub knows the string "auto" only
     model.compile(
-        optimizer=controlled(plan, build_optimizer(plan.optimizer), model),
+        optimizer=on_one_device(controlled(plan, build_optimizer(plan.optimizer), model)),
         loss=datasets.loss_of(data, catalog.datasets()[plan.data.name].task),
         metrics=list(plan.metrics),
         jit_compile=without_xla,

@@ -25,7 +25,7 @@ class BatchTable:
         self, program: Program, orders: Sequence[DataOrder], controls: Sequence[NDArray[np.float64]] = ()
     ) -> None:
         self._program, self._orders, self._controls = program, orders, controls
-        self._epoch, self._rows = -1, np.empty((0, len(orders), program.batch_size), np.int32)
+        self._epoch, self._rows = -1, np.empty((0, len(orders), program.width), np.int32)
 
     def filled(self, step: int, rates: NDArray[np.float64], validates: NDArray[np.bool_] | None = None) -> Batches:
         """The updates step .. step + len(rates) - 1, at rates of shape (count, members).
@@ -46,7 +46,8 @@ class BatchTable:
             rows = self._rows_of(epoch)[first : first + count - done]
             batches.indices[done : done + len(rows)] = rows if is_stacked else rows[:, 0]
             done += len(rows)
-        batches.is_short[:count] = (np.arange(step, step + count) + 1) % per_epoch == 0
+        is_last = (np.arange(step, step + count) + 1) % per_epoch == 0
+        batches.sizes[:count] = np.where(is_last, self._orders[0].size(per_epoch - 1), self._program.batch_size)
         if validates is not None:
             batches.validates[:count] = validates
         return batches._replace(count=np.int32(count))
@@ -65,12 +66,15 @@ class BatchTable:
         return updates
 
     def _rows_of(self, epoch: int) -> NDArray[np.int32]:
-        """Samples of each batch of an epoch: shape (steps, members, batch); a short last batch is filled up with 0."""
+        """Samples of each batch of an epoch: shape (steps, members, width); shorter ones are filled up with their first."""
         if epoch != self._epoch:
-            size = self._orders[0].steps_per_epoch * self._program.batch_size
-            padded = np.zeros((len(self._orders), size), np.int32)
-            for row, order in zip(padded, self._orders, strict=True):
+            steps, members, size = self._orders[0].steps_per_epoch, len(self._orders), self._program.batch_size
+            flat = np.empty((members, steps * size), np.int32)
+            for row, order in zip(flat, self._orders, strict=True):
                 row[: order.samples] = order.permutation(epoch)
-            shape = (len(self._orders), -1, self._program.batch_size)
-            self._epoch, self._rows = epoch, padded.reshape(shape).swapaxes(0, 1)
+                row[order.samples :] = row[(steps - 1) * size]
+            rows = np.empty((steps, members, self._program.width), np.int32)
+            rows[..., :size] = flat.reshape(members, steps, size).swapaxes(0, 1)
+            rows[..., size:] = rows[..., :1]
+            self._epoch, self._rows = epoch, rows
         return self._rows

@@ -5,17 +5,24 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable
 
-from lrsearch.training.keras.compiled.program import Kind, Program
+from lrsearch.training.keras.compiled.kind import Kind
+from lrsearch.training.keras.compiled.program import Program
+from lrsearch.training.keras.environment import release_memory
 
 MOST_PROGRAMS = 32
 """Programs kept; an MLP's takes some 10 MB. Study E, with its eight batch sizes and six optimizers, has 21 kinds."""
 
 
 class ProgramCache:
-    """The programs used last, at most `size` of them; the longest unused one goes first."""
+    """The programs used last, at most `size` of them; a full cache drops the quarter that was longest unused.
 
-    def __init__(self, size: int = MOST_PROGRAMS) -> None:
-        self._size = size
+    Args:
+        size: most programs.
+        release: called after programs were dropped: memory that is given back at once makes others start anew.
+    """
+
+    def __init__(self, size: int = MOST_PROGRAMS, release: Callable[[], None] = release_memory) -> None:
+        self._size, self._release = size, release
         self._programs: OrderedDict[Kind, Program] = OrderedDict()
 
     def get(self, kind: Kind, make: Callable[[], Program]) -> tuple[Program, bool]:
@@ -23,8 +30,10 @@ class ProgramCache:
         if kind in self._programs:
             self._programs.move_to_end(kind)
             return self._programs[kind], True
-        while len(self._programs) >= self._size:
-            self._programs.popitem(last=False)
+        if len(self._programs) >= self._size:
+            for _ in range(max(1, self._size // 4)):
+                self._programs.popitem(last=False)
+            self._release()
         program = self._programs[kind] = make()
         return program, False
 

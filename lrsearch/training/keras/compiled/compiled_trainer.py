@@ -11,6 +11,8 @@ import tensorflow as tf
 from lrsearch.training.data_order import DataOrder
 from lrsearch.training.keras.compiled.cache import ProgramCache
 from lrsearch.training.keras.compiled.driver import Driver
+from lrsearch.training.keras.compiled.kind import Kind, is_functional
+from lrsearch.training.keras.compiled.model_shelf import ModelShelf
 from lrsearch.training.keras.compiled.pack import LiveMember, Pack, state_of
 from lrsearch.training.keras.compiled.packing import FEWEST_STACKED_UPDATES, Numbered, Packer, PackPlan
 from lrsearch.training.keras.compiled.program import Program
@@ -41,15 +43,18 @@ class CompiledTrainer:
         cache: ProgramCache | None = None,
         fewest_stacked_updates: int = FEWEST_STACKED_UPDATES,
     ) -> None:
-        self._chunk_seconds, self._cache = chunk_seconds, cache or ProgramCache()
-        self._packer = Packer(fewest_stacked_updates)
+        self._chunk_seconds = chunk_seconds
+        self._cache = ProgramCache() if cache is None else cache
+        self._shelf = ModelShelf()
+        self._packer = Packer(fewest_stacked_updates, self._shelf)
 
     def train(self, plans: Sequence[Plan], observer: Observer = go_on) -> list[Run]:
         """Train every plan, stacks one after the other; see `Trainer.train`."""
-        for plan in plans:
-            self._refuse(plan)
+        items = [self._packer.numbered(index, plan) for index, plan in enumerate(plans)]
+        for item in items:
+            self._refuse(item)
         runs: dict[int, Run] = {}
-        waiting = self._packer.packs([Numbered(index, plan) for index, plan in enumerate(plans)])
+        waiting = self._packer.packs(items)
         while waiting:
             pack = waiting.pop(0)
             try:
@@ -62,11 +67,12 @@ class CompiledTrainer:
 
     def reason_against(self, plan: Plan) -> str | None:
         """Why the plan should go to another engine, or None: `AutoTrainer` asks before it chooses."""
-        return reason_of_plan(plan) or self._packer.traits(plan).against_compiling
+        return reason_of_plan(plan) or self._packer.traits(self._packer.numbered(0, plan)).against_compiling
 
-    def _refuse(self, plan: Plan) -> None:
+    def _refuse(self, item: Numbered) -> None:
         """Refuse what would silently compute something else, before anything is compiled for it."""
-        if reason := self.reason_against(plan):
+        plan = item.plan
+        if reason := reason_of_plan(plan) or self._packer.traits(item).against_compiling:
             raise ValueError(f'The compiled engine cannot train this plan: {reason}. Set "engine" to "fit" or "auto".')
         maker = self.name if plan.resume_from is None else plan.resume_from.facts.get("engine")
         if maker != self.name:
@@ -78,8 +84,8 @@ class CompiledTrainer:
     def _train(self, planned: PackPlan, observer: Observer) -> dict[int, Run]:
         began = time.perf_counter()
         plans = [item.plan for item in planned.items]
-        program, is_warm = self._cache.get(planned.kind, lambda: Program(plans[0], planned.kind))
-        pack = _pack(program, plans, planned.size)
+        program, is_warm = self._cache.get(planned.kind, lambda: self._program(plans[0], planned.kind))
+        pack = _pack(program.of_size(plans[0]), plans, planned.size)
         built = time.perf_counter()
         pack.compile()
         compiled = time.perf_counter()
@@ -105,6 +111,9 @@ class CompiledTrainer:
             item.index: recorder.run(final=final, engine_facts=dict(facts), seconds=dict(share))
             for item, recorder, final in zip(planned.items, recorders, driver.final, strict=True)
         }
+
+    def _program(self, plan: Plan, kind: Kind) -> Program:
+        return Program(plan, kind, self._shelf.get(plan, is_exact=is_functional(kind)))
 
     def _recorder(self, pack: Pack, place: int, item: Numbered, observer: Observer, facts: dict[str, Any]) -> Recorder:
         live = LiveMember(pack, place, lambda: recorder.step)

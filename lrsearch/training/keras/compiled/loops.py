@@ -20,14 +20,15 @@ class Batches(NamedTuple):
     Attributes:
         rates: shape (k,) or (k, members), float32.
         indices: shape (k, batch) or (k, members, batch), int32: samples of each batch.
-        is_short: shape (k,): whether the batch is the smaller last one of an epoch; only the first indices count then.
+        sizes: shape (k,), int32: samples of each batch, the smaller last one of an epoch included; only so many of its
+            indices count.
         validates: shape (k,): whether the held-out samples are measured after the update.
         count: number of updates to make, <= k; k is the size this function was compiled for.
     """
 
     rates: Tensor
     indices: Tensor
-    is_short: Tensor
+    sizes: Tensor
     validates: Tensor
     count: Tensor
 
@@ -67,7 +68,7 @@ def chunk_loop(
 
     Args:
         steps: the update.
-        short: size of the smaller last batch of an epoch, 0 when there is none.
+        short: size of the smaller last batch of an epoch, 0 when there is none; left aside by steps that pad or take any size.
         members: size of the stack, None for a single member without that axis.
         held_out: samples that are measured where `batches.validates`; 0: none are.
         xla: whether XLA compiles it.
@@ -77,7 +78,7 @@ def chunk_loop(
     shapes = [lead, [*lead, steps.metric_count], *([*lead, width] for width in widths)]
 
     def run(state: State, batches: Batches, is_alive: Tensor, data: Data) -> tuple[State, Chunk]:
-        update = _update_on(steps, batches, data, short=short, members=members, xla=xla)
+        update = _update_on(steps, batches, data, short=short, members=members)
 
         def validated(i: Tensor, state: State) -> Tensor:
             def measured() -> Tensor:
@@ -93,7 +94,7 @@ def chunk_loop(
             values = [*seen, *(validated(i, state) for _ in widths)]
             return i + 1, alive, state, *(array.write(i, v) for array, v in zip(kept, values, strict=True))
 
-        size = batches.rates.shape[0]
+        size = tf.shape(batches.rates)[0] if steps.takes_any_size else batches.rates.shape[0]
         kept = [tf.TensorArray(tf.float32, size, element_shape=shape) for shape in shapes]
         done, _, state, *kept = tf.while_loop(
             lambda i, alive, *_: tf.logical_and(i < batches.count, tf.reduce_any(alive)),
@@ -107,21 +108,24 @@ def chunk_loop(
 
 
 def _update_on(
-    steps: StepFunctions, batches: Batches, data: Data, *, short: int, members: int | None, xla: bool
+    steps: StepFunctions, batches: Batches, data: Data, *, short: int, members: int | None
 ) -> Callable[[Tensor, State], tuple[State, Measured]]:
     """A function (i, state) -> (state, what was measured): the update on batch i."""
     update = steps.update if members is None else _stacked(steps.update)
 
-    def on(state: State, i: Tensor, indices: Tensor) -> tuple[State, Measured]:
-        return update(state, batches.rates[i], tf.gather(data.x, indices), tf.gather(data.y, indices))
+    def on(state: State, i: Tensor, indices: Tensor, mask: Tensor = None) -> tuple[State, Measured]:
+        return update(state, batches.rates[i], tf.gather(data.x, indices), tf.gather(data.y, indices), mask=mask)
 
     def either(i: Tensor, state: State) -> tuple[State, Measured]:
-        indices = batches.indices[i]
+        indices, size = batches.indices[i], batches.sizes[i]
+        if steps.takes_any_size:
+            return on(state, i, indices[:size])
+        if steps.pads:
+            return on(state, i, indices, tf.cast(tf.range(indices.shape[-1]) < size, tf.float32))
         if not short:
             return on(state, i, indices)
-        if not xla and steps.takes_any_size:  # one graph for both sizes; XLA needs to know the size
-            return on(state, i, indices[: tf.where(batches.is_short[i], short, indices.shape[0])])
-        return tf.cond(batches.is_short[i], lambda: on(state, i, indices[..., :short]), lambda: on(state, i, indices))
+        is_short = size < indices.shape[-1]  # XLA needs to know the size
+        return tf.cond(is_short, lambda: on(state, i, indices[..., :short]), lambda: on(state, i, indices))
 
     return either
 
@@ -192,7 +196,7 @@ def _compiled(function: Callable[..., Any], xla: bool) -> Callable[..., Any]:
 
 def _stacked(update: Callable[..., Any]) -> Callable[..., Any]:
     """The update of every member at once; what has no vectorised form is looped over, with the same numbers."""
-    return lambda *arguments: tf.vectorized_map(lambda one: update(*one), arguments)
+    return lambda *arguments, mask=None: tf.vectorized_map(lambda one: update(*one, mask), arguments)
 
 
 def _stacked_on_shared_data(measure: Callable[..., Any]) -> Callable[..., Any]:

@@ -9,7 +9,9 @@ from typing import Any, TypeVar
 from lrsearch import memory
 from lrsearch.training.keras import datasets
 from lrsearch.training.keras.compiled.feeds import most_rows
-from lrsearch.training.keras.compiled.program import Kind, alike
+from lrsearch.training.keras.compiled.kind import Kind, alike, kind_of
+from lrsearch.training.keras.compiled.model_shelf import ModelShelf
+from lrsearch.training.keras.compiled.sharing import shared_width
 from lrsearch.training.keras.compiled.stacking import Traits, TraitsTable
 from lrsearch.training.keras.compiled.xla_rule import Device, XlaChoice, choose_xla
 from lrsearch.training.keras.environment import device_name
@@ -22,9 +24,9 @@ MOST_MEMBERS = {"cpu": 64, "gpu": 256}
 MEMORY_SHARE = 0.25
 """Share of the free memory a stack may take."""
 PLACES_DIFFER = "the plan asks against XLA, without which the last bits of a member depend on its place in the stack"
-FEWEST_STACKED_UPDATES = 6_000
-"""Updates, over all members, from which a stack is worth its compiling: some 1.3 s of CPU more than tracing one member
-and running the others through the same program, once; a stacked update costs some 0.2 ms less than its members' alone."""
+FEWEST_STACKED_UPDATES = 12_000
+"""Updates, over all members, from which a stack is worth its compiling: some 1.3 s of CPU once, for which its updates cost
+half of what those of its members cost one after the other in a program that is compiled anyway."""
 BYTES_OF_ORDER = 4
 """What the place of a sample in an epoch's order takes, for each member."""
 COPIES = 6
@@ -72,10 +74,20 @@ def grouped(items: Sequence[T], key: Callable[[T], Hashable]) -> list[list[T]]:
 
 @dataclass(frozen=True, slots=True)
 class Numbered:
-    """A plan and its place among all plans."""
+    """A plan and its place among all plans.
+
+    Attributes:
+        width: samples its batches are padded to where it shares a program with plans of other sizes, else None.
+        alike: what it must have in common with the plans of its stack.
+    """
 
     index: int
     plan: Plan
+    width: int | None = None
+    alike: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "alike", alike(self.plan))  # once: it is asked for several times and costs 30 us
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,15 +123,23 @@ class Packer:
 
     Args:
         fewest_stacked_updates: updates, over all members, from which a stack is worth its compiling.
+        shelf: has the models; left out, one of its own.
     """
 
-    def __init__(self, fewest_stacked_updates: int = FEWEST_STACKED_UPDATES) -> None:
-        self._traits = TraitsTable()
+    def __init__(self, fewest_stacked_updates: int = FEWEST_STACKED_UPDATES, shelf: ModelShelf | None = None) -> None:
+        self._traits = TraitsTable(shelf or ModelShelf())
         self._fewest_stacked_updates = fewest_stacked_updates
 
-    def traits(self, plan: Plan) -> Traits:
+    def numbered(self, index: int, plan: Plan) -> Numbered:
+        """The plan as programs take it."""
+        item = Numbered(index, plan.with_inputs())
+        if (width := shared_width(plan, self.traits(item))) is None:
+            return item
+        return Numbered(index, plan.with_inputs(zero_too=True), width)
+
+    def traits(self, item: Numbered) -> Traits:
         """What decides how the plan is trained."""
-        return self._traits.of(alike(plan), plan)
+        return self._traits.of(item.alike, item.plan)
 
     def packs(self, items: Sequence[Numbered]) -> list[PackPlan]:
         """All plans in packs, in the order of their first plans.
@@ -133,23 +153,24 @@ class Packer:
 
     def _packs_of(self, group: list[Numbered], before: Checkpoint | None) -> list[PackPlan]:
         plan = group[0].plan
-        traits = self.traits(plan)
+        traits = self.traits(group[0])
         if before is not None:
             before = plan.resume_from or before
             size = int(before.facts["stack"])
             why = f"resumed from a stack of {size}" if plan.resume_from else f"others go on from a stack of {size}"
-            return [_pack_plan(part, size, traits, why, before) for part in equal_parts(group, size)]
-        against = PLACES_DIFFER if plan.xla is False else traits.against_stacking or self._too_short(group)
+            return [_pack_plan(part, size, traits, why, before=before) for part in equal_parts(group, size)]
+        updates = sum(item.plan.steps for item in group)
+        against = PLACES_DIFFER if plan.xla is False else traits.against_stacking or self._too_short(plan, updates)
         if against is not None:
-            return [_pack_plan([item], 1, traits, against) for item in group]
+            return [_pack_plan([item], 1, traits, against, updates) for item in group]
         most = min(most_members(_device(), traits.bytes_per_member, memory.free_bytes()), _most_in_window(plan))
         parts = equal_parts(group, most)
-        return [_pack_plan(part, len(part), traits, f"at most {most} fit or gain") for part in parts]
+        return [_pack_plan(part, len(part), traits, f"at most {most} fit or gain", updates) for part in parts]
 
-    def _too_short(self, group: Sequence[Numbered]) -> str | None:
-        """Why the plans are not worth a stack, if their updates are too few; a plan that asks for XLA compiles anyway."""
-        updates, fewest = sum(item.plan.steps for item in group), self._fewest_stacked_updates
-        if group[0].plan.xla or updates >= fewest:
+    def _too_short(self, plan: Plan, updates: int) -> str | None:
+        """Why plans like this are not worth a stack, if their updates are too few; one that asks for XLA compiles anyway."""
+        fewest = self._fewest_stacked_updates
+        if plan.xla or updates >= fewest:
             return None
         return f"{updates} updates in all are too few to repay compiling a stack (fewer than {fewest})"
 
@@ -163,20 +184,27 @@ def _togetherness(item: Numbered) -> Hashable:
 
 def _likeness(item: Numbered) -> tuple[Hashable, ...]:
     """What plans of one stack must share, whether they are resumed or not."""
-    return alike(item.plan), item.plan.xla
+    return item.alike, item.width, item.plan.xla
 
 
 def _pack_plan(
-    items: list[Numbered], size: int, traits: Traits, why: str, before: Checkpoint | None = None
+    items: list[Numbered],
+    size: int,
+    traits: Traits,
+    why: str,
+    updates: int = 0,
+    *,
+    before: Checkpoint | None = None,
 ) -> PackPlan:
-    plan = items[0].plan
+    plan, width = items[0].plan, items[0].width
     if before is not None:
         choice = XlaChoice(bool(before.facts["xla"]), "as in the checkpoint it goes on from")
     else:
-        choice = _xla(plan, max(item.plan.steps for item in items), size, traits)
-    members = size if size > 1 else None
+        choice = _xla(plan, updates, size, traits)
     facts = {"xla": choice.is_on, "xla_why": choice.reason, "stack": size, "stack_why": why}
-    return PackPlan(items, Kind(alike(plan), members, choice.is_on), size, traits.has_convolutions, facts)
+    facts["shares_program"] = width is not None
+    kind = kind_of(plan, size if size > 1 else None, xla=choice.is_on, width=width)
+    return PackPlan(items, kind, size, traits.has_convolutions, facts)
 
 
 def _most_in_window(plan: Plan) -> int:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, nullcontext
+from copy import copy
 from typing import Any, cast
 
 import keras
@@ -17,22 +17,23 @@ from numpy.typing import NDArray
 from lrsearch.training import catalog
 from lrsearch.training.data_order import training_size
 from lrsearch.training.keras import datasets, weights
-from lrsearch.training.keras.compiled.exact_dropout import make_exact
 from lrsearch.training.keras.compiled.feeds import feed_of, fits_window
 from lrsearch.training.keras.compiled.functional_optimizer import FunctionalOptimizer
+from lrsearch.training.keras.compiled.kind import Kind, is_functional
 from lrsearch.training.keras.compiled.loops import (
     Batches,
     Chunk,
+    Data,
     chunk_loop,
     measure_loop,
     nothing,
     part_count,
 )
-from lrsearch.training.keras.compiled.stacking import has_convolutions
+from lrsearch.training.keras.compiled.stacking import has_convolutions, takes_padding
 from lrsearch.training.keras.compiled.step_functions import Measured, State, StepFunctions
 from lrsearch.training.keras.compiled.variable_steps import VariableSteps
 from lrsearch.training.keras.controls import controlled
-from lrsearch.training.keras.optimizers import build_optimizer
+from lrsearch.training.keras.optimizers import build_optimizer, on_one_device
 from lrsearch.training.keras.prepared import build_model, class_weights
 from lrsearch.training.plan import Plan
 
@@ -50,82 +51,67 @@ Pause = Callable[[], bool]
 """Called within long measurements; False ends them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """What changes the compiled computation: plans of one kind share a program.
-
-    Attributes:
-        alike: model, data, optimizer with its hyperparameters, batch size, metrics and held-out share, as JSON.
-        members: size of the stack, None for a single member without the axis of a stack.
-        xla: whether XLA compiles it.
-    """
-
-    alike: str
-    members: int | None
-    xla: bool
-
-
-def alike(plan: Plan) -> str:
-    """What plans must have in common to be trained by one program, and to be stacked."""
-    parts = (*plan.likeness(), keras.config.dtype_policy().name)
-    return json.dumps(parts, sort_keys=True)
-
-
 class Program:
     """Compiled functions of one kind, and the model and optimizer they were made from.
 
     Args:
         plan: any plan of the kind.
         kind: its kind.
+        model: of the plan, with exact dropout where the kind `is_functional`; other programs may share it.
 
     Raises:
         DataUnavailable: the data is not here and cannot be had.
     """
 
-    def __init__(self, plan: Plan, kind: Kind) -> None:
-        self.kind = kind
+    def __init__(self, plan: Plan, kind: Kind, model: keras.Model) -> None:
+        self.kind, self.model = kind, model
         data = datasets.load(plan.data.name)
         self._feed, self._plan = feed_of(plan.data.name), plan
         self.data_facts = {} if data.route is None else data.route.facts()
         """Whether the data is streamed, and why."""
         self.samples = training_size(len(data.x_train), plan.validation.share if plan.validation else None)
-        with weights.deterministic_build():
-            self.model = build_model(plan)
-        is_functional = kind.xla or kind.members is not None
-        if is_functional:
-            make_exact(self.model)
-        optimizer = controlled(plan, build_optimizer(plan.optimizer), self.model)
+        optimizer = on_one_device(controlled(plan, build_optimizer(plan.optimizer), self.model))
         self.optimizer = FunctionalOptimizer(optimizer, self.model.trainable_variables)
         loss = datasets.loss_of(data, catalog.datasets()[plan.data.name].task)
         example = (data.y_train[:1], self.model.outputs[0])
         self.metric_names = list(plan.metrics)
-        if not is_functional:
+        if not is_functional(kind):
             optimizer.build(self.model.trainable_variables)
-        self._steps = (StepFunctions if is_functional else VariableSteps)(
+        self._steps = (StepFunctions if is_functional(kind) else VariableSteps)(
             self.model,
-            self.optimizer if is_functional else optimizer,
+            self.optimizer if is_functional(kind) else optimizer,
             cast(Any, compile_utils.get_loss(loss, *example)),
             [compile_utils.get_metric(name, *example) for name in plan.metrics],
             plan=plan,
             class_weights=class_weights(plan, data.y_train[: self.samples]),
         )
         self._steps.prepare(example[0])
-        self.batch_size = min(plan.update_size, self.samples)
-        self.chunk_steps = self._chunk_steps()
+        self.batch_size, self.chunk_steps = self._sizes(plan)
+        short = self.samples % self.batch_size
+        may_pad = is_functional(kind) and bool(short) and takes_padding(self.model, plan)
+        self._steps.pads = may_pad or kind.width is not None
         self._held_out = self._held_out_inside(data)
-        self._chunk = chunk_loop(
+        self._chunk: Any = chunk_loop(
             self._steps,
-            short=self.samples % self.batch_size,
+            short=short,
             members=kind.members,
             held_out=self._held_out,
             xla=kind.xla,
         )
+        self._traced: Any = None
+        """The chunk as traced, called without `tf.function` looking for the trace that fits: 1 ms a call."""
         self._measures: dict[int, Any] = {}
         self.seconds_per_step: float | None = None
         """Measured on the last chunk, None before the first one."""
         self._seconds_per_part: float | None = None
         self.compile_seconds = 0.0
         """What tracing and compiling took, once."""
+        self._of_size = {self.batch_size: self}
+
+    @property
+    def width(self) -> int:
+        """Samples of a batch, those included that fill it up."""
+        return self.kind.width or self.batch_size
 
     @property
     def validates_inside(self) -> bool:
@@ -153,10 +139,21 @@ class Program:
         is_test = self._plan.validation is None or self._plan.validation.share is None
         return None if is_test else self.samples
 
-    def _chunk_steps(self) -> int:
+    def _sizes(self, plan: Plan) -> tuple[int, int]:
+        """Samples of a full batch, and updates of the longest chunk."""
+        batch_size = min(plan.update_size, self.samples)
         rows = MOST_INDICES if self._feed.most_rows is None else min(MOST_INDICES, self._feed.most_rows)
-        most = min(MOST_CHUNK_STEPS, rows // (self.batch_size * (self.kind.members or 1)))
-        return max(1, 2 ** int(np.log2(max(1, most))))
+        most = min(MOST_CHUNK_STEPS, rows // ((self.kind.width or batch_size) * (self.kind.members or 1)))
+        return batch_size, max(1, 2 ** int(np.log2(max(1, most))))
+
+    def of_size(self, plan: Plan) -> Program:
+        """The program with the batch size of a plan of its kind: the same compiled functions, times of its own."""
+        batch_size, chunk_steps = self._sizes(plan)
+        if batch_size not in self._of_size:
+            other = copy(self)
+            other.batch_size, other.chunk_steps, other.seconds_per_step = batch_size, chunk_steps, None
+            self._of_size[batch_size] = other
+        return self._of_size[batch_size]
 
     def first_state(self, seed: int) -> State:
         """Arrays a member starts from: the numbers the reference engine starts from under this seed."""
@@ -178,23 +175,54 @@ class Program:
 
     def run(self, state: State, batches: Batches, is_alive: NDArray[np.bool_]) -> tuple[State, Chunk]:
         """Train a chunk; losses and metrics come back as arrays of the updates that were made."""
+        with self._executor():
+            flat = tf.nest.flatten((state, *self._inputs(batches, is_alive)))
+            # the public way would compare each tensor with the signature, which takes as long as a hundred updates
+            after, chunk = self._traced._call_flat(
+                [tensor for tensor in flat if tensor is not None], self._traced.captured_inputs
+            )
+        done = int(chunk.done)
+        losses, metrics, rows = (part.numpy()[:done] for part in (chunk.losses, chunk.metrics, chunk.held_out))
+        return after, Chunk(losses, metrics, rows, done)
+
+    def _inputs(self, batches: Batches, is_alive: NDArray[np.bool_]) -> tuple[Batches, Any, Data]:
         data, batches = self._feed.of_chunk(batches)
         if self.validates_inside:
             x, y = self._feed.whole(self._held_out_from)
             data = data._replace(x_held_out=x, y_held_out=y)
-        tensors = Batches(*(tf.convert_to_tensor(part) for part in batches))
-        after, chunk = self._chunk(state, tensors, tf.convert_to_tensor(is_alive), data)
-        done = int(chunk.done)
-        losses, metrics, rows = (part.numpy()[:done] for part in (chunk.losses, chunk.metrics, chunk.held_out))
-        return after, Chunk(losses, metrics, rows, done)
+        return Batches(*(tf.convert_to_tensor(part) for part in batches)), tf.convert_to_tensor(is_alive), data
+
+    def _specs(self, state: State) -> Any:
+        """What the chunk takes; batches of any size in any number, where updates take any size."""
+        inputs = self._inputs(self.no_batches(), self._everyone())
+        state_spec, batches, is_alive, data = tf.nest.map_structure(_spec_of, (state, *inputs))
+        if self._steps.takes_any_size:
+            free = {name: _of_any_length(getattr(batches, name)) for name in ("rates", "sizes", "validates")}
+            indices = tf.TensorSpec([None, None], batches.indices.dtype)
+            batches = batches._replace(**free, indices=indices)
+            data = data._replace(
+                x=_of_any_length(data.x), y=_of_any_length(data.y)
+            )  # a window's depends on the batches
+        return state_spec, batches, is_alive, data
 
     def compile(self, state: State) -> None:
         """Trace and compile, once; trains nothing."""
         if self.compile_seconds:
             return
         began = time.perf_counter()
-        self.run(state, self.no_batches(), np.ones(() if self.kind.members is None else self.kind.members, np.bool_))
+        with self._executor():
+            self._traced = self._chunk.get_concrete_function(*self._specs(state))
+        self.run(state, self.no_batches(), self._everyone())
         self.compile_seconds = time.perf_counter() - began
+
+    def _everyone(self) -> NDArray[np.bool_]:
+        return np.ones(() if self.kind.members is None else self.kind.members, np.bool_)
+
+    def _executor(self) -> AbstractContextManager[None]:
+        """What runs the operations of a chunk: without XLA and convolutions they are so short that one thread is faster."""
+        if is_functional(self.kind) or has_convolutions(self.model):
+            return nullcontext()
+        return tf.experimental.function_executor_type("SINGLE_THREADED_EXECUTOR")
 
     def no_batches(self) -> Batches:
         """A chunk of no updates, to be filled."""
@@ -202,8 +230,8 @@ class Program:
         controls = self._plan.controls.shape[1]
         return Batches(
             rates=np.zeros((*lead, 1 + controls) if controls else lead, np.float32),
-            indices=np.zeros((*lead, self.batch_size), np.int32),
-            is_short=np.zeros(self.chunk_steps, np.bool_),
+            indices=np.zeros((*lead, self.width), np.int32),
+            sizes=np.zeros(self.chunk_steps, np.int32),
             validates=np.zeros(self.chunk_steps, np.bool_),
             count=np.int32(0),
         )
@@ -250,3 +278,11 @@ class Program:
             is_stack = members is not None
             self._measures[samples] = measure_loop(self._steps, samples=samples, members=members, xla=is_stack)
         return self._measures[samples]
+
+
+def _spec_of(tensor: Any) -> Any:
+    return None if tensor is None else tf.TensorSpec.from_tensor(tensor)
+
+
+def _of_any_length(spec: Any) -> Any:
+    return tf.TensorSpec([None, *spec.shape[1:]], spec.dtype)

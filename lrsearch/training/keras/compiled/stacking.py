@@ -9,9 +9,8 @@ import keras
 import numpy as np
 
 from lrsearch.training.catalog import OPTIMIZERS, OptimizerRow
-from lrsearch.training.keras import weights
+from lrsearch.training.keras.compiled.model_shelf import ModelShelf
 from lrsearch.training.keras.compiled.routing import reason_against_compiling
-from lrsearch.training.keras.prepared import build_model
 from lrsearch.training.plan import Plan
 
 VECTORISED = frozenset(
@@ -32,6 +31,20 @@ VECTORISED = frozenset(
     }
 )
 """Layers proved to compute the same in a stack, faster than one by one; convolutions gain nothing on a CPU."""
+
+
+ALONE = VECTORISED - {"BatchNormalization"} | {"ExactDropout"}
+"""Layers that treat each sample as if there were no others."""
+MEANS = frozenset({"accuracy", "mean_absolute_error"})
+"""Metrics that are means over samples, each of which may be left out."""
+
+
+def takes_padding(model: keras.Model, plan: Plan) -> bool:
+    """Whether a batch may be filled up with samples that do not count: none acts on another, in layers or metrics."""
+    layers = _layers(model)
+    is_apart = {type(layer).__name__ for layer in layers} <= ALONE
+    has_penalties = any(getattr(layer, "activity_regularizer", None) is not None for layer in layers)
+    return is_apart and not has_penalties and plan.accumulation_steps == 1 and MEANS.issuperset(plan.metrics)
 
 
 def has_convolutions(model: keras.Model) -> bool:
@@ -63,18 +76,27 @@ class Traits:
         has_convolutions: whether the model has convolutions.
         against_stacking: why they are trained one by one, None when they may be stacked.
         bytes_per_member: what a member of a stack costs, roughly.
+        weights: numbers that are trained or kept, of one member.
+        takes_padding: whether batches may be filled up with samples that do not count.
     """
 
     against_compiling: str | None
     has_convolutions: bool
     against_stacking: str | None
     bytes_per_member: int
+    weights: int
+    takes_padding: bool
 
 
 class TraitsTable:
-    """Traits by likeness; building a model to look at takes some 40 ms, so they are kept."""
+    """Traits by likeness; looking at a model takes some milliseconds, so they are kept.
 
-    def __init__(self) -> None:
+    Args:
+        shelf: has the models.
+    """
+
+    def __init__(self, shelf: ModelShelf) -> None:
+        self._shelf = shelf
         self._known: dict[str, Traits] = {}
 
     def of(self, likeness: str, plan: Plan) -> Traits:
@@ -82,7 +104,7 @@ class TraitsTable:
         if likeness not in self._known:
             if len(self._known) >= MOST_TRAITS:
                 self._known.clear()
-            self._known[likeness] = traits_of(plan)
+            self._known[likeness] = traits_of(self._shelf.get(plan, is_exact=False), plan)
         return self._known[likeness]
 
 
@@ -90,15 +112,15 @@ MOST_TRAITS = 256
 """Likenesses remembered."""
 
 
-def traits_of(plan: Plan) -> Traits:
+def traits_of(model: keras.Model, plan: Plan) -> Traits:
     """Look at the plan's model and optimizer."""
-    with weights.deterministic_build():
-        model = build_model(plan)
     return Traits(
         against_compiling=reason_against_compiling(model),
         has_convolutions=has_convolutions(model),
         against_stacking=reason_against_stacking(model, OPTIMIZERS[plan.optimizer.kind]),
         bytes_per_member=bytes_per_member(model, plan.batch_size),
+        weights=model.count_params(),
+        takes_padding=takes_padding(model, plan),
     )
 
 

@@ -67,6 +67,8 @@ class StepFunctions:
         self.metric_count = len(self._metrics)
         self.takes_any_size = False
         """Whether an update may be traced for batches whose size is not known yet."""
+        self.pads = False
+        """Whether batches are filled up with samples that do not count, so that all have one size."""
 
     def prepare(self, labels: Any) -> None:
         """Let the metrics make their variables, which must not happen inside a compiled function."""
@@ -82,14 +84,19 @@ class StepFunctions:
         """The state after the loop."""
         return carried
 
-    def update(self, state: State, rate: Tensor, x: Tensor, y: Tensor) -> tuple[State, Measured]:
-        """One update of one member; `rate` is followed by its controls, where the plan has any."""
+    def update(self, state: State, rate: Tensor, x: Tensor, y: Tensor, mask: Tensor = None) -> tuple[State, Measured]:
+        """One update of one member; `rate` is followed by its controls, where the plan has any.
+
+        `mask` has the shape (batch,), float32: 1 for samples that count, 0 for those that fill the batch up; None: all count.
+        """
         others, parts = state.others, self._parts(x, y)
         losses, predictions, gradients = Tensors(), Tensors(), list[Tensors]()
         for part in parts:
             with tf.GradientTape() as tape:
                 tape.watch(state.weights)
-                prediction, others, loss = self._forward(state._replace(others=others), part.x, part.y, training=True)
+                prediction, others, loss = self._forward(
+                    state._replace(others=others), part.x, part.y, training=True, mask=mask
+                )
                 loss = part.of_update(loss)
                 scaled = self._optimizer.scale_loss(loss)
             gradients.append(dense(tape.gradient(scaled, state.weights)))
@@ -97,7 +104,7 @@ class StepFunctions:
             predictions.append(prediction)
         lr, controls = split(self._plan, rate)
         weights, slots = self._optimizer.apply(state.weights, added(gradients), state.slots, lr, controls)
-        return State(weights, others, slots), Measured(total(losses), self._measure(y, joined(predictions)))
+        return State(weights, others, slots), Measured(total(losses), self._measure(y, joined(predictions), mask))
 
     def _parts(self, x: Tensor, y: Tensor) -> list[Part]:
         return parts_of(x, y, self._plan.batch_size if self._plan.accumulation_steps > 1 else None)
@@ -107,28 +114,39 @@ class StepFunctions:
         prediction, _, loss = self._forward(state, x, y, training=False)
         return Measured(loss, self._measure(y, prediction))
 
-    def _forward(self, state: State, x: Tensor, y: Tensor, *, training: bool) -> tuple[Tensor, Tensors, Tensor]:
+    def _forward(
+        self, state: State, x: Tensor, y: Tensor, *, training: bool, mask: Tensor = None
+    ) -> tuple[Tensor, Tensors, Tensor]:
         answer: Any = self._model.stateless_call(state.weights, state.others, x, training=training, return_losses=True)
         prediction, others, penalties = answer
-        loss = self._weighted_loss(y, prediction) if training else self._loss(y, prediction)
+        loss = self._weighted_loss(y, prediction, mask) if training else self._loss(y, prediction)
         return prediction, list(others), tf.add_n([loss, *penalties]) if penalties else loss
 
-    def _weighted_loss(self, y: Tensor, prediction: Tensor) -> Tensor:
-        """Mean of the samples' losses, each times the weight of its class."""
-        if self._class_weights is None:
+    def _weighted_loss(self, y: Tensor, prediction: Tensor, mask: Tensor = None) -> Tensor:
+        """Mean of the losses of the samples that count, each times the weight of its class."""
+        weights = [] if self._class_weights is None else [_weights_of(y, self._class_weights)]
+        if mask is not None:
+            weights.append(mask * (mask.shape[0] / tf.reduce_sum(mask)))  # Keras divides by all samples of the batch
+        if not weights:
             return self._loss(y, prediction)
-        classes = tf.argmax(y, axis=-1) if len(y.shape) > 1 else y
-        return self._loss(y, prediction, sample_weight=tf.gather(tf.constant(self._class_weights), classes))
+        return self._loss(y, prediction, sample_weight=functools.reduce(operator.mul, weights))
 
-    def _measure(self, y: Tensor, prediction: Tensor) -> Tensor:
-        values = [tf.cast(_value(metric, y, prediction), tf.float32) for metric in self._metrics]
+    def _measure(self, y: Tensor, prediction: Tensor, mask: Tensor = None) -> Tensor:
+        values = [tf.cast(_value(metric, y, prediction, mask), tf.float32) for metric in self._metrics]
         return tf.stack(values) if values else tf.zeros([0])
 
 
-def _value(metric: keras.metrics.Metric, y: Tensor, prediction: Tensor) -> Tensor:
+def _weights_of(y: Tensor, class_weights: NDArray[np.float32]) -> Tensor:
+    """Weight of the class of each sample."""
+    classes = tf.argmax(y, axis=-1) if len(y.shape) > 1 else y
+    return tf.gather(tf.constant(class_weights), classes)
+
+
+def _value(metric: keras.metrics.Metric, y: Tensor, prediction: Tensor, mask: Tensor) -> Tensor:
     """A metric on this batch alone: its own variables stay as a reset left them."""
     fresh = [tf.convert_to_tensor(variable) for variable in metric.variables]
-    return metric.stateless_result(metric.stateless_update_state(fresh, y, prediction))
+    counted = {} if mask is None else {"sample_weight": mask}
+    return metric.stateless_result(metric.stateless_update_state(fresh, y, prediction, **counted))
 
 
 class Part(NamedTuple):

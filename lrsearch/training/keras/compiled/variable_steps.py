@@ -67,8 +67,8 @@ class VariableSteps(StepFunctions):
         """Read the state from the variables."""
         return tf.nest.map_structure(lambda variable: tf.identity(variable.value), self._variables)
 
-    def update(self, state: State, rate: Tensor, x: Tensor, y: Tensor) -> tuple[State, Measured]:
-        """One update of the variables."""
+    def update(self, state: State, rate: Tensor, x: Tensor, y: Tensor, mask: Tensor = None) -> tuple[State, Measured]:
+        """One update of the variables; all samples count."""
         model, optimizer = self._model, self._keras_optimizer
         losses, predictions, gradients = Tensors(), Tensors(), list[Tensors]()
         for part in self._parts(x, y):

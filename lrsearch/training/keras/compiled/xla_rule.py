@@ -8,7 +8,7 @@ from typing import Literal
 Device = Literal["cpu", "gpu"]
 
 FEWEST_UPDATES = 500
-"""Updates of a run from which compiling is worth it: some 0.5 s more than tracing, once, and 0.1 ms less an update."""
+"""Updates of runs alike from which compiling is worth it: some 0.5 s more than tracing, once, and 0.1 ms less an update."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ def choose_xla(
     Args:
         device: where the run takes place.
         has_convolutions: whether the model has convolutions; inside a loop XLA's are 100 times slower on a CPU.
-        updates: length of the run (of the longest member of a pack).
+        updates: of all runs alike that are to be trained: they share what is compiled.
         is_stack: whether several members run as one; without XLA their last bits would depend on their places.
         asked: what the plan asks for, None to leave it to the rule.
 

@@ -1,13 +1,46 @@
-import pytest
+import gc
+from dataclasses import replace
 
+import pytest
+from tensorflow.python.eager import context
+
+from benchmarks.plans import range_test
+from lrsearch.training.keras.compiled import CompiledTrainer
 from lrsearch.training.keras.compiled.cache import ProgramCache
-from lrsearch.training.keras.compiled.program import Kind
+from lrsearch.training.keras.compiled.kind import Kind
+from lrsearch.training.optimizer_specs import SPECS
 
 pytestmark = pytest.mark.tensorflow
 
 
 def kind(number):
     return Kind(str(number), None, False)
+
+
+def test_a_full_cache_drops_a_quarter_at_once_and_releases_their_memory():
+    released: list[int] = []
+    cache = ProgramCache(size=8, release=lambda: released.append(len(cache)))
+    for number in range(11):
+        cache.get(kind(number), object)
+    assert ([6, 6], 7) == (released, len(cache))
+
+
+@pytest.mark.parametrize("xla", [False, True])
+def test_a_dropped_program_leaves_no_traced_function_behind(xla):
+    """Keras' sum of gradients over devices did: TensorFlow registers a gradient for it, which holds the graph."""
+    trainer = CompiledTrainer(cache=ProgramCache(size=1))
+    before = traced_functions()
+    trainer.train([replace(range_test(4), xla=xla)])
+    first = traced_functions() - before
+    trainer.train([replace(range_test(4), optimizer=SPECS["adam"](kind="adam"), xla=xla)])
+    gc.collect()
+    assert first
+    assert set() == first & traced_functions()
+
+
+def traced_functions():
+    """Without the wrappers that TensorFlow makes of single operations."""
+    return {name for name in context.context().list_function_names() if not name.startswith("__wrapped__")}
 
 
 def test_a_program_is_made_once_and_the_longest_unused_one_is_dropped():

@@ -7,7 +7,7 @@ import tensorflow as tf
 from pydantic import TypeAdapter
 
 from lrsearch.curves import DivergenceRule, ramp_rates
-from lrsearch.training.keras.compiled import CompiledTrainer
+from lrsearch.training.keras.compiled import CompiledTrainer, compiled_trainer
 from lrsearch.training.keras.compiled.program import Program
 from lrsearch.training.plan import AnyOptimizer, DataSpec, ModelSpec, Plan, Validation
 from lrsearch.training.trainer import Continue, Probe, SetRates, Stop, StopReason
@@ -138,7 +138,7 @@ def test_a_stack_the_device_has_no_memory_for_is_halved(monkeypatch):
 
 
 def test_a_plan_it_would_compute_otherwise_is_refused_with_the_next_action(trainer, monkeypatch):
-    monkeypatch.setattr(CompiledTrainer, "reason_against", lambda self, plan: "it is special")
+    monkeypatch.setattr(compiled_trainer, "reason_of_plan", lambda plan: "it is special")
     with pytest.raises(ValueError, match=r'it is special\. Set "engine" to "fit"'):
         trainer.train([plan()])
 

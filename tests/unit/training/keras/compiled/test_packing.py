@@ -69,6 +69,18 @@ def test_plans_that_differ_in_what_is_compiled_are_not(other):
     assert [[0, 2], [1]] == packs(plan(), other, plan(seed=3))
 
 
+def test_plans_that_differ_in_momentum_are_stacked_as_it_is_an_input():
+    other = plan(hyperparameters={"momentum": 0.5})
+    assert [[0, 1]] == packs(plan(hyperparameters={"momentum": 0.9}), other)
+
+
+def test_xla_is_decided_by_the_updates_of_all_plans_alike():
+    packer = Packer(fewest_stacked_updates=10**9)
+    few, many = ([packer.numbered(i, plan(seed=i, steps=300)) for i in range(count)] for count in (1, 2))
+    assert [False] == [pack.kind.xla for pack in packer.packs(few)]
+    assert [True, True] == [pack.kind.xla for pack in packer.packs(many)]
+
+
 def test_a_learning_rate_of_the_optimizer_keeps_no_plans_apart_since_the_plan_sets_the_rates():
     assert [[0, 1]] == packs(plan(), plan(hyperparameters={"learning_rate": 0.5}))
 
