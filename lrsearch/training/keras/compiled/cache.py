@@ -10,7 +10,7 @@ from lrsearch.training.keras.compiled.program import Program
 from lrsearch.training.keras.environment import release_memory
 
 MOST_PROGRAMS = 32
-"""Programs kept; an MLP's takes some 10 MB. Study E, with its eight batch sizes and six optimizers, has 21 kinds."""
+"""Programs kept; an MLP's takes some 10 MB. Study E, with its eight batch sizes and six optimizers, has 11 kinds."""
 
 
 class ProgramCache:
