@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from copy import copy
 from typing import Any, cast
 
@@ -175,12 +174,11 @@ class Program:
 
     def run(self, state: State, batches: Batches, is_alive: NDArray[np.bool_]) -> tuple[State, Chunk]:
         """Train a chunk; losses and metrics come back as arrays of the updates that were made."""
-        with self._executor():
-            flat = tf.nest.flatten((state, *self._inputs(batches, is_alive)))
-            # the public way would compare each tensor with the signature, which takes as long as a hundred updates
-            after, chunk = self._traced._call_flat(
-                [tensor for tensor in flat if tensor is not None], self._traced.captured_inputs
-            )
+        flat = tf.nest.flatten((state, *self._inputs(batches, is_alive)))
+        # the public way would compare each tensor with the signature, which takes as long as a hundred updates
+        after, chunk = self._traced._call_flat(
+            [tensor for tensor in flat if tensor is not None], self._traced.captured_inputs
+        )
         done = int(chunk.done)
         losses, metrics, rows = (part.numpy()[:done] for part in (chunk.losses, chunk.metrics, chunk.held_out))
         return after, Chunk(losses, metrics, rows, done)
@@ -210,19 +208,12 @@ class Program:
         if self.compile_seconds:
             return
         began = time.perf_counter()
-        with self._executor():
-            self._traced = self._chunk.get_concrete_function(*self._specs(state))
+        self._traced = self._chunk.get_concrete_function(*self._specs(state))
         self.run(state, self.no_batches(), self._everyone())
         self.compile_seconds = time.perf_counter() - began
 
     def _everyone(self) -> NDArray[np.bool_]:
         return np.ones(() if self.kind.members is None else self.kind.members, np.bool_)
-
-    def _executor(self) -> AbstractContextManager[None]:
-        """What runs the operations of a chunk: without XLA and convolutions they are so short that one thread is faster."""
-        if is_functional(self.kind) or has_convolutions(self.model):
-            return nullcontext()
-        return tf.experimental.function_executor_type("SINGLE_THREADED_EXECUTOR")
 
     def no_batches(self) -> Batches:
         """A chunk of no updates, to be filled."""
