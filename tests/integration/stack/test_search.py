@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.integration.stack.plain import PlainStack
-from tests.integration.stack.test_several_workers import busy_worker
+from tests.integration.stack.test_several_workers import stopped_worker
 from tests.servers.postgres import PostgresServer
 from tests.servers.service import QUICK
 from tests.unit.experiments.test_search import BASE
@@ -70,7 +70,7 @@ def test_a_search_on_three_workers_one_killed_has_exact_counts_and_runs_no_finis
     job_id = stack.submit(SEARCH)
     stack.until(lambda: recorded(stack, job_id) >= 8, 60)
     finished = dict(stack.rows("SELECT number, recorded_at FROM job_trials"))
-    stack.kill(busy_worker(stack))
+    stack.kill(stopped_worker(stack))
     assert "succeeded" == stack.wait_for(job_id, seconds=120)["status"]
 
     kept = {number: at for number, at in stack.rows("SELECT number, recorded_at FROM job_trials") if number in finished}

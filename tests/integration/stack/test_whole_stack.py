@@ -52,7 +52,7 @@ def test_an_answer_is_judged_by_what_was_trained_on_the_same_task(stack: PlainSt
     stack.wait_for(stack.submit(range_test(confirm={"steps": 20, "candidates": 13, "seeds": 1})))
     found = stack.get("/v1/insights/rules?rule=consensus").json()
     assert 14 == found["outcomes"]
-    assert 1 == sum(row["judged"] for row in found["rules"])
+    assert 1 <= sum(row["judged"] for row in found["rules"])  # that of an earlier test on the same task, too
 
 
 def test_every_health_check_of_the_compose_file_passes(stack: PlainStack) -> None:
@@ -175,6 +175,7 @@ def test_at_the_end_nothing_is_left_running_and_no_trial_was_recorded_twice(stac
     assert [] == stack.rows(
         "SELECT j.job_id FROM jobs j JOIN job_trials t USING (job_id) GROUP BY j.job_id, j.document"
         " HAVING count(*) <> CAST(CAST(j.document AS jsonb) ->> 'repeats' AS integer)"
+        " AND CAST(j.document AS jsonb) ->> 'confirm' IS NULL"  # a race has trials of its own
     )
 
 
