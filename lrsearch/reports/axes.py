@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from lrsearch.experiments.base import PlotSpec, Rank
+from lrsearch.experiments.base import Line, PlotSpec, Rank
 
 MARGIN = 0.08
 """Free space above and below, as a share of the range."""
@@ -27,7 +27,7 @@ def y_range(plot: PlotSpec) -> tuple[float, float] | None:
     high = min(max, q75 + REACH (q75 - q5)) over all finite values. None when nothing finite is to be shown, or for a
     logarithmic axis of at most `LOG_DECADES` (the renderers' own range is right there).
     """
-    shown = [line.y for line in plot.lines] + [side for band in plot.bands for side in (band.low, band.high)]
+    shown = [line.y for line in _lines(plot)] + [side for band in plot.bands for side in (band.low, band.high)]
     shown += [one.y for one in plot.whiskers]
     return _log_range(_finite(shown)) if plot.y_log else value_range(_finite(shown))
 
@@ -58,6 +58,11 @@ def value_range(values: NDArray[np.float64]) -> tuple[float, float] | None:
     return low - space, high + space
 
 
+def _lines(plot: PlotSpec) -> list[Line]:
+    """All lines; of small multiples, whose axes are common, those of every panel."""
+    return [*plot.lines, *(line for panel in plot.panels for line in panel.lines)]
+
+
 def _finite(series: Sequence[Sequence[float]]) -> NDArray[np.float64]:
     """All finite values of the series, as one array."""
     values = np.concatenate([np.asarray(one, dtype=np.float64) for one in series]) if series else np.empty(0)
@@ -81,13 +86,13 @@ def is_counted(plot: PlotSpec) -> bool:
     """Whether the x axis counts (epochs, updates, trials): a tick between two whole numbers would mean nothing there."""
     if plot.x_log or plot.x_names:
         return False
-    values = _finite([line.x for line in (*plot.lines, *(line for panel in plot.panels for line in panel.lines))])
+    values = _finite([line.x for line in _lines(plot)])
     return len(values) > 0 and bool(np.all(values == np.round(values)))
 
 
 def x_span(plot: PlotSpec) -> float:
     """Greatest less least x of the lines; 0 without any."""
-    values = _finite([line.x for line in (*plot.lines, *(line for panel in plot.panels for line in panel.lines))])
+    values = _finite([line.x for line in _lines(plot)])
     return float(np.ptp(values)) if len(values) else 0.0
 
 

@@ -32,9 +32,9 @@ def band_color(band: Band, lines: Sequence[Line], palette: Palette) -> str:
     return next((line_color(line, lines, palette) for line in lines if line.label == band.of), palette.main)
 
 
-def group_color(group: int) -> str:
-    """Of a group of a ranking, counted from 1."""
-    return SERIES[(group - 1) % len(SERIES)]
+def group_color(group: int, palette: Palette) -> str:
+    """Of a group of a ranking, counted from 1; 0 is what was not measured."""
+    return SERIES[(group - 1) % len(SERIES)] if group else palette.muted
 
 
 def group_name(group: int, plot: PlotSpec) -> str:

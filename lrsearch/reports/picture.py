@@ -50,7 +50,7 @@ def _single(axes: Axes, drawing: Figure, plot: PlotSpec, palette: Palette) -> No
     _style(axes, plot, palette)
     if plot.ranks and not plot.x_log and (limits := plot.x_limits or rank_range(plot.ranks)) is not None:
         axes.set_xlim(*limits)
-        _continued(axes, plot.ranks, limits)
+        _continued(axes, plot.ranks, limits, palette)
     axes.set_title(plot.title, color=palette.ink, fontsize=11, loc="left", wrap=True)
     if axes.get_legend_handles_labels()[0]:
         axes.legend(fontsize=8, facecolor=palette.paper, edgecolor=palette.grid, labelcolor=palette.ink)
@@ -72,8 +72,7 @@ def _panels(drawing: Figure, plot: PlotSpec, palette: Palette) -> None:
             )
             axes.set_xticks([])
     # the axes are shared: the last limits set would be those of the last panel alone
-    whole = PlotSpec("", "", "", "", y_log=plot.y_log, lines=[line for one in plot.panels for line in one.lines])
-    if (limits := y_range(whole)) is not None:
+    if (limits := y_range(plot)) is not None:
         grid.flat[0].set_ylim(*limits)
     drawing.suptitle(plot.title, color=palette.ink, fontsize=11, x=0.01, ha="left", wrap=True)
     drawing.supxlabel(plot.x_label, color=palette.ink, fontsize=10)
@@ -112,7 +111,7 @@ def _ranks(axes: Axes, plot: PlotSpec, palette: Palette) -> None:
     ranks: Sequence[Rank] = plot.ranks
     seen: set[int] = set()
     for row, rank in enumerate(ranks):
-        color = group_color(rank.group) if rank.group else palette.muted
+        color = group_color(rank.group, palette)
         label = group_name(rank.group, plot) if rank.group and rank.group not in seen else None
         seen.add(rank.group)
         if math.isfinite(rank.low):
@@ -200,10 +199,10 @@ def _narrow_log_ticks(axis: Axis) -> None:
         axis.set_minor_formatter(NullFormatter())
 
 
-def _continued(axes: Axes, ranks: Sequence[Rank], limits: tuple[float, float]) -> None:
+def _continued(axes: Axes, ranks: Sequence[Rank], limits: tuple[float, float], palette: Palette) -> None:
     """An arrowhead where an interval goes on beyond the axis."""
     for row, rank in enumerate(ranks):
-        color = group_color(rank.group) if rank.group else "grey"
+        color = group_color(rank.group, palette)
         for end, edge, marker, goes_on in (
             (rank.low, limits[0], "<", rank.low < limits[0]),
             (rank.high, limits[1], ">", rank.high > limits[1]),

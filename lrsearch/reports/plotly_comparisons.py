@@ -48,7 +48,7 @@ def rank_traces(plot: PlotSpec, palette: Palette) -> list[dict[str, Any]]:
 
 def _group(ranks: Sequence[Rank], plot: PlotSpec, palette: Palette) -> dict[str, Any]:
     group = ranks[0].group
-    color = group_color(group) if group else palette.muted
+    color = group_color(group, palette)
     above, below = [rank.high - rank.value for rank in ranks], [rank.value - rank.low for rank in ranks]
     error = {"type": "data", "symmetric": False, "array": numbers(above), "arrayminus": numbers(below)}
     return {
@@ -125,8 +125,7 @@ def panels_figure(
     data: list[dict[str, Any]] = []
     titles: list[dict[str, Any]] = []
     axes = {name: layout.pop(name) for name in ("xaxis", "yaxis")}
-    whole = PlotSpec("", "", "", "", y_log=plot.y_log, lines=[line for one in plot.panels for line in one.lines])
-    limits = plotly_range(whole)
+    limits = plotly_range(plot)
     shapes: list[dict[str, Any]] = []
     for index, (panel, traces, own_shapes) in enumerate(panels):
         row, column = divmod(index, columns)
