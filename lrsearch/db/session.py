@@ -55,11 +55,6 @@ class Database:
     def __exit__(self, *exception: object) -> None:
         self.dispose()
 
-    @property
-    def is_sqlite(self) -> bool:
-        """Whether this is SQLite."""
-        return self.engine.dialect.name == "sqlite"
-
     @contextmanager
     def session(self) -> Iterator[Session]:
         """One transaction: committed at the end of the block, rolled back on an exception.

@@ -30,11 +30,6 @@ class SamplerSpec(Spec):
     """Base of all samplers."""
 
     @property
-    def is_adaptive(self) -> bool:
-        """Whether it learns from the settings before."""
-        return True
-
-    @property
     def keeps_attributes(self) -> bool:
         """Whether other workers need what it notes beside a trial's parameters."""
         return False
@@ -101,11 +96,6 @@ class Random(SamplerSpec):
 
     kind: Literal["random"] = "random"
 
-    @property
-    def is_adaptive(self) -> bool:
-        """It is not."""
-        return False
-
     def values(self, space: Space, number: int, seed: int) -> dict[str, Any]:
         """Uniform, or uniform in the logarithm, from a generator seeded with the seed and the number."""
         shares = np.random.default_rng([seed, number]).random(len(list(space.everything())))
@@ -118,11 +108,6 @@ class Grid(SamplerSpec):
     cites: ClassVar[tuple[str, ...]] = ("Bergstra and Bengio 2012, section 2, JMLR 13.",)
 
     kind: Literal["grid"] = "grid"
-
-    @property
-    def is_adaptive(self) -> bool:
-        """It is not."""
-        return False
 
     def problems(self, space: Space, objectives: int) -> list[Problem]:
         """Ranges without countable values, and too many combinations."""
@@ -152,11 +137,6 @@ class Qmc(SamplerSpec):
     )
 
     kind: Literal["qmc"] = "qmc"
-
-    @property
-    def is_adaptive(self) -> bool:
-        """It is not."""
-        return False
 
     def values(self, space: Space, number: int, seed: int) -> dict[str, Any]:
         """Point `number` of the sequence, one coordinate a dimension, whether it counts or not."""
