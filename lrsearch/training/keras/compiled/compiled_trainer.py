@@ -67,12 +67,15 @@ class CompiledTrainer:
 
     def reason_against(self, plan: Plan) -> str | None:
         """Why the plan should go to another engine, or None: `AutoTrainer` asks before it chooses."""
-        return reason_of_plan(plan) or self._packer.traits(self._packer.numbered(0, plan)).against_compiling
+        return self._reason_against(self._packer.numbered(0, plan))
+
+    def _reason_against(self, item: Numbered) -> str | None:
+        return reason_of_plan(item.plan) or self._packer.traits(item).against_compiling
 
     def _refuse(self, item: Numbered) -> None:
         """Refuse what would silently compute something else, before anything is compiled for it."""
         plan = item.plan
-        if reason := reason_of_plan(plan) or self._packer.traits(item).against_compiling:
+        if reason := self._reason_against(item):
             raise ValueError(f'The compiled engine cannot train this plan: {reason}. Set "engine" to "fit" or "auto".')
         maker = self.name if plan.resume_from is None else plan.resume_from.facts.get("engine")
         if maker != self.name:
