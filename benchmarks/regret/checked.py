@@ -20,6 +20,7 @@ from lrsearch.experiments.held_out_check import POINTS, SEEN, HeldOutCheck, judg
 from lrsearch.suggestions import suggest
 from lrsearch.suggestions.base import Suggestion
 from lrsearch.training import catalog
+from lrsearch.training.data_order import kept_samples
 from lrsearch.training.plan import Validation
 
 Floats = NDArray[np.float64]
@@ -119,7 +120,7 @@ class Checked:
     def _check(self, losses: Sequence[Floats]) -> HeldOutCheck:
         rows.register()
         row = catalog.datasets()[self.task.family.data]
-        samples = row.train_size - int(row.train_size * (1.0 - SHARE))
+        samples = row.train_size - kept_samples(row.train_size, SHARE)
         return judge(losses, samples, self.constant_loss / self.unit)
 
 

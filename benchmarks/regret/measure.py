@@ -15,6 +15,7 @@ from benchmarks.regret import fresh, rows, unseen, wider
 from benchmarks.regret.tasks import OPTIMIZERS, Family, Task, tasks
 from lrsearch.curves import ramp_rates
 from lrsearch.schedules import OneCycle, Triangular
+from lrsearch.training.data_order import kept_samples
 from lrsearch.training.plan import AnyOptimizer, BuiltinData, BuiltinModel, Plan, Validation
 from lrsearch.training.trainer import Run, Trainer
 
@@ -152,7 +153,7 @@ def chosen(patterns: Sequence[str]) -> list[Task]:
 
 def steps_per_epoch(family: Family, samples: int, held_out: float = 0.0) -> int:
     """Updates in an epoch."""
-    return -(-int(samples * (1.0 - held_out)) // family.batch_size)
+    return -(-kept_samples(samples, held_out) // family.batch_size)
 
 
 CYCLE_WIDTHS: Final = (0.5, 1.0, 2.0)

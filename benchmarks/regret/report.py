@@ -49,6 +49,7 @@ from lrsearch.experiments.race import Race, smoothed_places
 from lrsearch.suggestions.base import Suggestion
 from lrsearch.suggestions.consensus import Consensus
 from lrsearch.training import catalog
+from lrsearch.training.data_order import kept_samples
 
 Floats = NDArray[np.float64]
 Tasks = Sequence[Measured]
@@ -324,7 +325,7 @@ def _raced_case(case: Measured, losses: Floats) -> str:
     winner = int(np.argmin(places))
     row = catalog.datasets()[case.task.family.data]
     limit = min(float(losses[0].mean()), float(np.log(row.outputs)) if row.task == "classification" else np.inf)
-    held_out = row.train_size - int(row.train_size * (1.0 - race.held_out))
+    held_out = row.train_size - kept_samples(row.train_size, race.held_out)
     few = f"; {held_out} samples held out" + (", too few" if held_out < LEAST_HELD_OUT else "")
     return f"{10.0 ** GRID[part][winner]:.2g}: {tried[winner].mean():.3f}, limit {limit:.3f}{few}"
 

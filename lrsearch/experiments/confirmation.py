@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Annotated, Any, Final
@@ -12,11 +11,13 @@ from pydantic import BeforeValidator
 
 from lrsearch.errors import Problem
 from lrsearch.experiments.base import Line, Mark, PlotSpec, TrialRecord
-from lrsearch.experiments.held_out_check import LEAST_HELD_OUT, constant_loss
-from lrsearch.experiments.numbers import finite_or_none
+from lrsearch.experiments.evidence import seconds_of
+from lrsearch.experiments.held_out_check import LEAST_HELD_OUT, knowing_nothing
+from lrsearch.experiments.numbers import finite_or_none, floats
 from lrsearch.experiments.race import Race, RaceResult
 from lrsearch.suggestions.base import Suggestion, Verdict, nothing
 from lrsearch.training import catalog
+from lrsearch.training.data_order import kept_samples
 
 RULE: Final = "race"
 """What stands as the rule beside a rate that the race chose."""
@@ -39,7 +40,7 @@ Confirm = Annotated[Race | None, BeforeValidator(_switched, json_schema_input_ty
 
 def confirm_problems(race: Race, row: catalog.DatasetRow) -> list[Problem]:
     """A share that holds out nothing, or leaves nothing to train on."""
-    kept = math.floor(row.train_size * (1.0 - race.held_out))
+    kept = kept_samples(row.train_size, race.held_out)
     if race.held_out == 0 or 0 < kept < row.train_size:
         return []
     message = f"confirm.held_out {race.held_out:g} of {row.train_size} samples leaves {kept} to train on."
@@ -47,23 +48,13 @@ def confirm_problems(race: Race, row: catalog.DatasetRow) -> list[Problem]:
     return [Problem("/confirm/held_out", "leaves_data", race.held_out, message, action)]
 
 
-def yardstick(data: str) -> float:
-    """The loss of an answer that knows nothing: log(classes) for classes, infinite for other targets.
-
-    A model that starts out sure of a wrong answer gains by unlearning it; on labels of noise that is all it gains.
-    """
-    row = catalog.datasets()[data]
-    return math.log(row.outputs) if row.task == "classification" and row.outputs > 1 else math.inf
-
-
 def confirmed(
     race: Race, records: Sequence[TrialRecord], asked: Suggestion, data: str
 ) -> tuple[Suggestion, RaceResult]:
     """The suggestion after the race: its winner, or none where nothing was learned that holds on held-out samples."""
-    known = constant_loss(records)
-    result = race.judge(records, yardstick(data) if known is None else known)
+    result = race.judge(records, knowing_nothing(records, data))
     row = catalog.datasets()[data]
-    held_out = row.train_size - math.floor(row.train_size * (1.0 - race.held_out))
+    held_out = row.train_size - kept_samples(row.train_size, race.held_out)
     if race.held_out and held_out < LEAST_HELD_OUT:
         why = f"The race holds out {held_out} samples, too few to tell: use more data, or a greater confirm.held_out."
         return nothing(Verdict.UNCONFIRMED, why), replace(result, lr=None, why=why)
@@ -82,10 +73,6 @@ def confirmed(
 
 def as_json(race: Race, result: RaceResult, asked: Suggestion, records: Sequence[TrialRecord]) -> dict[str, Any]:
     """The `confirmation` of a result."""
-    seconds: dict[str, float] = {}
-    for record in records:
-        for phase, spent in record.facts.get("seconds", {}).items():
-            seconds[phase] = seconds.get(phase, 0.0) + spent
     return {
         "lr": result.lr,
         "asked_lr": asked.lr,
@@ -101,7 +88,7 @@ def as_json(race: Race, result: RaceResult, asked: Suggestion, records: Sequence
         "steps": race.steps,
         "seeds": race.seeds,
         "updates": result.updates,
-        "seconds": seconds,
+        "seconds": seconds_of(records),
     }
 
 
@@ -109,7 +96,7 @@ def race_plot(confirmation: Mapping[str, Any], subject: str) -> PlotSpec:
     """Loss at the end of the race over the candidates' rates: every seed, their mean, the untrained model, the winner."""
     rows: list[Mapping[str, Any]] = confirmation["candidates"]
     rates = [row["lr"] for row in rows]
-    losses = np.array([[np.nan if loss is None else loss for loss in row["losses"]] for row in rows], dtype=np.float64)
+    losses = np.array([floats(row["losses"]) for row in rows], dtype=np.float64)
     finite = np.isfinite(losses)
     mean = np.where(finite.all(axis=1), losses.sum(axis=1, where=finite) / max(losses.shape[1], 1), np.nan)
     lines = [

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lrsearch.experiments.base import TrialRecord
-from lrsearch.experiments.numbers import finite_or_none
+from lrsearch.experiments.numbers import finite_or_none, summed
 from lrsearch.experiments.statistics import LEVEL, MOST_FINITE
 
 MOST_POINTS: Final = 200
@@ -66,16 +66,17 @@ def _band(metric: str, records: Sequence[TrialRecord], epochs: int, kept: NDArra
     }
 
 
+def seconds_of(records: Sequence[TrialRecord]) -> dict[str, float]:
+    """Seconds by phase, summed over the trials."""
+    return summed(record.facts.get("seconds", {}) for record in records)
+
+
 def provenance(records: Sequence[TrialRecord]) -> dict[str, Any]:
     """Engine, environment, seconds by phase and updates of the trials."""
-    seconds: dict[str, float] = {}
-    for record in records:
-        for phase, spent in record.facts.get("seconds", {}).items():
-            seconds[phase] = seconds.get(phase, 0.0) + spent
     engines = sorted({str(record.facts.get("engine")) for record in records})
     return {
         "engine": ", ".join(engines) or None,
         "environment": records[0].facts.get("environment", {}) if records else {},
-        "seconds": seconds,
+        "seconds": seconds_of(records),
         "updates": sum(len(record.arrays["losses"]) for record in records),
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from lrsearch.experiments.base import TrialRecord
 from lrsearch.suggestions.base import Suggestion, Verdict, nothing
+from lrsearch.training import catalog
 
 Floats = NDArray[np.float64]
 
@@ -94,10 +96,17 @@ def judge(curves: Sequence[Floats], samples: int, yardstick: float) -> HeldOutCh
     return replace(found, why=why)
 
 
-def constant_loss(records: Sequence[TrialRecord]) -> float | None:
-    """Loss of the best answer that looks at no sample, as the trainer told it; None where it did not."""
-    found: Any = records[0].facts.get("environment", {}).get("constant_loss") if records else None
-    return None if found is None else float(found)
+def knowing_nothing(records: Sequence[TrialRecord], data: str) -> float:
+    """Loss of the best answer that looks at no sample, as the trainer told it.
+
+    Where it did not, log(classes) for classes, infinite for other targets. A model that starts out sure of a wrong answer gains by
+    unlearning it; on labels of noise that is all it gains.
+    """
+    known: Any = records[0].facts.get("environment", {}).get("constant_loss") if records else None
+    if known is not None:
+        return float(known)
+    row = catalog.datasets()[data]
+    return math.log(row.outputs) if row.task == "classification" and row.outputs > 1 else math.inf
 
 
 def validated(record: TrialRecord) -> Floats:

@@ -1,4 +1,4 @@
-"""What a training ended with on its task, and the regret of a rate that follows from what was trained on the same task."""
+"""What a training ended with on its task, and what the rules had answered, in terms in which jobs can be compared."""
 
 from __future__ import annotations
 
@@ -157,13 +157,12 @@ def _yardstick(plan: Plan) -> tuple[str, int] | None:
     validation = plan.validation
     if validation is None or validation.share is None:
         return (TEST, plan.steps) if plan.test else None
-    row = catalog.datasets().get(plan.data.name)
     every = validation.every_steps
-    if every is None and row is None:
-        return None
-    if every is None and row is not None:
+    if every is None:
+        row = catalog.datasets().get(plan.data.name)
+        if row is None:
+            return None
         every = -(-training_size(row.train_size, validation.share) // plan.update_size)
-    assert every is not None
     return f"val_loss {validation.share:g}", plan.steps // every * every
 
 

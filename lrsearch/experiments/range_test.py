@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Literal, Self
 
@@ -12,12 +11,13 @@ from pydantic import Field, model_validator
 from lrsearch.curves import Curve, DivergenceRule, Ramp, ramp_rates, smooth
 from lrsearch.errors import Problem
 from lrsearch.experiments.base import Context, Estimate, Experiment, PlotSpec, TrialRecord
-from lrsearch.experiments.confirmation import RULE, Confirm, as_json, confirm_problems, confirmed, race_plot, yardstick
-from lrsearch.experiments.held_out_check import POINTS, SEEN, HeldOutCheck, constant_loss, judge, validated
+from lrsearch.experiments.confirmation import RULE, Confirm, as_json, confirm_problems, confirmed, race_plot
+from lrsearch.experiments.evidence import seconds_of
+from lrsearch.experiments.held_out_check import POINTS, SEEN, HeldOutCheck, judge, knowing_nothing, validated
 from lrsearch.experiments.keras_code import range_test_code
 from lrsearch.experiments.numbers import finite_or_none
 from lrsearch.experiments.outcomes import Advice, task_of
-from lrsearch.experiments.range_test_answers import answer_of, means, seconds_of
+from lrsearch.experiments.range_test_answers import answer_of, means
 from lrsearch.experiments.range_test_groups import alone, group_problems, tested, together, training_fields
 from lrsearch.experiments.range_test_plot import group_plot, loss_plot
 from lrsearch.experiments.tasks import Task, train_tasks
@@ -26,6 +26,7 @@ from lrsearch.status import TrialStatus
 from lrsearch.suggestions import RULES, RuleName, suggest
 from lrsearch.suggestions.base import Suggestion
 from lrsearch.training import catalog
+from lrsearch.training.data_order import kept_samples
 from lrsearch.training.layer_groups import LayerGroups
 from lrsearch.training.plan import AnyOptimizer, DataSpec, ModelSpec, Plan, Validation
 
@@ -199,7 +200,7 @@ class RangeTest(Experiment):
         row = catalog.datasets().get(self.data.name)
         if row is None or not self.check or self.confirm is not None or self.metric != "loss":
             return 0
-        kept = math.floor(row.train_size * (1.0 - self.validation_share))
+        kept = kept_samples(row.train_size, self.validation_share)
         is_seen = self._updates * self.batch_size >= SEEN * row.train_size
         return row.train_size - kept if is_seen and self.batch_size <= kept else 0
 
@@ -213,7 +214,8 @@ class RangeTest(Experiment):
         known |= {record.number: record for record in ramps}
         if self.confirm is None or any(record.status is TrialStatus.CANCELLED for record in known.values()):
             return
-        asked = self._suggested([known[number] for number in range(self.repeats) if number in known])
+        ramps = [known[number] for number in range(self.repeats) if number in known]
+        asked = suggest([self._read(one) for one in ramps], rule=self.rule, optimizer=self.optimizer.kind)
         plans = self.confirm.plans(self.plan(0), asked.lr or catalog.optimizers()[self.optimizer.kind].default_lr)
         racing = [trial for trial in trials if trial >= self.repeats]
         setting = {"stage": "race"}
@@ -228,22 +230,20 @@ class RangeTest(Experiment):
         plan = alone(self.plan(repeat), self.layer_groups, place, self.others_lr)
         return Task(number, plan, setting={"group": self.layer_groups.groups[place].name})
 
-    def _suggested(self, records: Sequence[TrialRecord]) -> Suggestion:
-        answer = suggest([self._read(one) for one in records], rule=self.rule, optimizer=self.optimizer.kind)
-        check = self._checked(records)
-        return answer if check is None else check.apply(answer)
-
     def conclude(self, records: Sequence[TrialRecord]) -> dict[str, Any]:
         """Bounds by every rule, the chosen rule's suggestion or the race's winner, the curves, and what they hold for."""
+        ramps = [record for record in records if record.number < self.repeats]
         raced = [record for record in records if record.number >= self.repeats]
-        result = self._ramps([record for record in records if record.number < self.repeats])
+        check = self._checked(ramps)
+        answers = self._answers(ramps, check)
+        result = self._result(ramps, answers, check)
         if self.per_group:
-            return result | self._groups(records)
+            return result | self._groups(records, answers[self.rule])
         if self.confirm is None:
             return result
         if len(raced) < self.confirm.trials or any(one.status is TrialStatus.CANCELLED for one in raced):
             return result | {"confirmation": None}
-        asked = self._suggested([record for record in records if record.number < self.repeats])
+        asked = answers[self.rule]
         chosen, race = confirmed(self.confirm, raced, asked, self.data.name)
         return result | {
             "verdict": chosen.verdict.value,
@@ -253,49 +253,51 @@ class RangeTest(Experiment):
             "updates": result["updates"] + race.updates,
         }
 
-    def _groups(self, records: Sequence[TrialRecord]) -> dict[str, Any]:
+    def _groups(self, records: Sequence[TrialRecord], asked: Suggestion) -> dict[str, Any]:
         """What the ramps of the single groups say, and what follows for a training."""
         assert self.layer_groups is not None
-        asked = self._suggested([record for record in records if record.number < self.repeats])
-        answers, rows = dict[int, Suggestion](), list[dict[str, Any]]()
+        chosen, rows = dict[int, Suggestion](), list[dict[str, Any]]()
         for index, place in enumerate(self._ramped()):
             first = self.repeats * (1 + index)
             mine = [record for record in records if first <= record.number < first + self.repeats]
-            answers[place] = self._suggested(mine)
-            rows.append({"name": self.layer_groups.groups[place].name} | self._answers(mine))
+            answers = self._answers(mine, self._checked(mine))
+            chosen[place] = answers[self.rule]
+            rows.append({"name": self.layer_groups.groups[place].name} | self._said(mine, answers))
         return {
             "groups": rows,
             "others_lr": self.others_lr,
-            "training": training_fields(self.layer_groups, asked, answers),
+            "training": training_fields(self.layer_groups, asked, chosen),
             "updates": sum(len(record.arrays["losses"]) for record in records),
             "seconds": seconds_of(records),
         }
 
-    def _answers(self, records: Sequence[TrialRecord]) -> dict[str, Any]:
-        """What all rules say of the curves of some ramps."""
+    def _answers(self, records: Sequence[TrialRecord], check: HeldOutCheck | None) -> dict[str, Suggestion]:
+        """What every rule says of some ramps, after the check."""
         curves = [self._read(record) for record in records]
-        check = self._checked(records)
         answers = {rule: suggest(curves, rule=rule, optimizer=self.optimizer.kind) for rule in RULES}
-        if check is not None:
-            answers = {rule: check.apply(answer) for rule, answer in answers.items()}
+        return answers if check is None else {rule: check.apply(answer) for rule, answer in answers.items()}
+
+    def _said(self, records: Sequence[TrialRecord], answers: Mapping[str, Suggestion]) -> dict[str, Any]:
+        """The rules' answers to some ramps, and their curves, for the result."""
         chosen = answers[self.rule]
         return {
             "verdict": chosen.verdict.value,
             "suggestion": answer_of(self.rule, chosen),
             "rules": [answer_of(rule, answer) | {"verdict": answer.verdict.value} for rule, answer in answers.items()],
-            "curves": [self._curve(record, curve) for record, curve in zip(records, curves, strict=True)],
+            "curves": [self._curve(record) for record in records],
         }
 
-    def _ramps(self, records: Sequence[TrialRecord]) -> dict[str, Any]:
+    def _result(
+        self, records: Sequence[TrialRecord], answers: Mapping[str, Suggestion], check: HeldOutCheck | None
+    ) -> dict[str, Any]:
         """What the range tests of all layers say."""
-        chosen, check = self._suggested(records), self._checked(records)
         return {
             "kind": self.kind,
-            **self._answers(records),
+            **self._said(records, answers),
             "metric": self.metric,
             "check": None if check is None else check.as_json(),
             "holds_for": self._holds_for(),
-            "code": range_test_code(self.optimizer, chosen),
+            "code": range_test_code(self.optimizer, answers[self.rule]),
             "engine": records[0].facts.get("engine") if records else None,
             "environment": records[0].facts.get("environment", {}) if records else {},
             "seconds": seconds_of(records),
@@ -307,13 +309,12 @@ class RangeTest(Experiment):
         curves, samples = [validated(record) for record in records], self._held_out()
         if not samples or not any(map(len, curves)) or any(one.status is TrialStatus.CANCELLED for one in records):
             return None
-        known = constant_loss(records)
-        return judge(curves, samples, yardstick(self.data.name) if known is None else known)
+        return judge(curves, samples, knowing_nothing(records, self.data.name))
 
     def _read(self, record: TrialRecord) -> Curve:
         """The curve the rules read: one point a rate; a metric that is better when greater as 1 - metric."""
         if self.metric == "val_loss":
-            values = record.arrays.get("validations/val_loss", np.empty(0))
+            values = validated(record)
             return Curve(record.arrays["lrs"][:: self.batches_per_lr][: len(values)], values)
         values = record.arrays["losses"]
         if self.metric == "accuracy":
@@ -321,7 +322,8 @@ class RangeTest(Experiment):
             values = np.where(np.isfinite(values), 1.0 - record.arrays["batch/accuracy"], np.nan)
         return Curve(record.arrays["lrs"][:: self.batches_per_lr], means(values, self.batches_per_lr))
 
-    def _curve(self, record: TrialRecord, curve: Curve) -> dict[str, Any]:
+    def _curve(self, record: TrialRecord) -> dict[str, Any]:
+        curve = self._read(record)
         lrs = record.arrays["lrs"][:: self.batches_per_lr]
         stopped_at = None if record.stopped_at is None else record.stopped_at // self.batches_per_lr
         return {

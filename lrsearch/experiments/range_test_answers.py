@@ -1,14 +1,12 @@
-"""What a range test's result says of rules, points and seconds."""
+"""What a range test's result says of rules and points."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lrsearch.experiments.base import TrialRecord
 from lrsearch.suggestions.base import Suggestion
 
 
@@ -33,12 +31,3 @@ def means(values: NDArray[np.float64], size: int) -> NDArray[np.float64]:
     with np.errstate(invalid="ignore"):
         means = np.add.reduceat(values, starts) / np.minimum(size, len(values) - starts) if len(values) else values
     return np.where(np.isfinite(means), means, np.nan)
-
-
-def seconds_of(records: Sequence[TrialRecord]) -> dict[str, float]:
-    """Seconds by phase, summed over the repeats."""
-    total: dict[str, float] = {}
-    for record in records:
-        for phase, seconds in record.facts.get("seconds", {}).items():
-            total[phase] = total.get(phase, 0.0) + seconds
-    return total

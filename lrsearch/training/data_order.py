@@ -58,6 +58,11 @@ class DataOrder:
             yield order[start : start + self.batch_size]
 
 
+def kept_samples(samples: int, share: float) -> int:
+    """floor(samples (1 - share)): samples that are left when a share, 0 <= share < 1, is held out; 0 where none is."""
+    return int(np.floor(samples * (1.0 - share)))
+
+
 def training_size(samples: int, validation_share: float | None) -> int:
     """How many of the first samples are trained on when a share is held out: floor(samples (1 - share)).
 
@@ -77,7 +82,7 @@ def training_size(samples: int, validation_share: float | None) -> int:
     """
     if validation_share is None:
         return samples
-    kept = int(np.floor(samples * (1.0 - validation_share)))
+    kept = kept_samples(samples, validation_share)
     if not 0 < kept < samples:
         raise ValueError(
             f"A validation share of {validation_share:g} of {samples} samples leaves {kept} to train on and "
