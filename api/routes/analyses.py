@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any, Final, Self
+from typing import Annotated, Final, Self
 
 import numpy as np
 from fastapi import APIRouter, Depends, Request
@@ -14,6 +14,7 @@ from api.deps import NO_UNKNOWN_PARAMETERS, SettingsDep
 from lrsearch import reports
 from lrsearch.curves import Curve, smooth
 from lrsearch.experiments.base import Line, Mark, PlotSpec, Span
+from lrsearch.experiments.range_test_answers import answer_of
 from lrsearch.spec import Rate, Spec, broken
 from lrsearch.suggestions import RULES, RuleName, suggest
 from lrsearch.suggestions.base import Suggestion
@@ -96,25 +97,13 @@ def analyse(body: Annotated[bytes, Depends(_body)]) -> schemas.Analysis:
     chosen = answers[request.rule]
     return schemas.Analysis(
         verdict=chosen.verdict.value,
-        suggestion=schemas.Suggestion(**_fields(request.rule, chosen)),
+        suggestion=schemas.Suggestion(**answer_of(request.rule, chosen)),
         rules=[
-            schemas.RuleAnswer(**_fields(rule, answer), verdict=answer.verdict.value)
+            schemas.RuleAnswer(**answer_of(rule, answer), verdict=answer.verdict.value)
             for rule, answer in answers.items()
         ],
         plot=json.loads(reports.render(_plot(curves, chosen), "json")),
     )
-
-
-def _fields(rule: str, answer: Suggestion) -> dict[str, Any]:
-    return {
-        "rule": rule,
-        "lr": answer.lr,
-        "min_lr": answer.min_lr,
-        "max_lr": answer.max_lr,
-        "interval": answer.interval,
-        "level": answer.level,
-        "why": answer.why,
-    }
 
 
 def _plot(curves: list[Curve], chosen: Suggestion) -> PlotSpec:

@@ -6,7 +6,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -206,14 +206,18 @@ class Experiment(Spec):
         return self.conclude(sorted(records, key=lambda record: record.number))
 
 
+Role: TypeAlias = Literal["raw", "main", "muted", "points", "faint"]
+"""Style of a line: raw is thin and pale, faint are pale points."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Line:
-    """A line; `role` picks its style: raw (thin, pale), main, muted, points, faint (pale points); one of many alike stands for all in the legend."""
+    """A line; `role` picks its style; one of many alike stands for all in the legend."""
 
     label: str
     x: Sequence[float]
     y: Sequence[float]
-    role: Literal["raw", "main", "muted", "points", "faint"] = "main"
+    role: Role = "main"
     is_in_legend: bool = True
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from lrsearch.experiments.base import Line, Mark, PlotSpec
+from lrsearch.experiments.numbers import number
 from lrsearch.experiments.sweep_plots import words
 
 WIDE: Final = 5.0
@@ -73,11 +74,6 @@ def _over_rungs(rungs: Sequence[Row], metric: str, subject: str) -> PlotSpec:
 
 def _columns(way: Sequence[tuple[float, float]]) -> tuple[list[float], list[float]]:
     return [x for x, _ in way], [y for _, y in way]
-
-
-def number(value: float | None) -> float:
-    """A number of a stored result: null is NaN again."""
-    return math.nan if value is None else float(value)
 
 
 def is_wide(lines: Sequence[Line]) -> bool:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from lrsearch.curves import Curve, band
 from lrsearch.experiments.base import Band, Line, Mark, PlotSpec, Span
+from lrsearch.experiments.numbers import floats
 
 if TYPE_CHECKING:
     from lrsearch.experiments.range_test import RangeTest
@@ -82,12 +83,8 @@ def _figure(document: RangeTest, result: Mapping[str, Any], name: str, title: st
 
 def _stored_curve(row: Mapping[str, Any]) -> Curve:
     """What the rules read, from a stored result."""
-    values = _floats(row["values"])
+    values = floats(row["values"])
     return Curve(row["lrs"][: len(values)], values)
-
-
-def _floats(values: Sequence[float | None]) -> list[float]:
-    return [float("nan") if value is None else value for value in values]
 
 
 def _bounds(suggestion: Mapping[str, Any]) -> list[Span]:

@@ -74,14 +74,6 @@ class SuccessiveHalving(TrainingFields):
         shared = {name for name in Training.model_fields if name not in {"kind", "controllers", "metric", "direction"}}
         return self.model_dump(mode="json", by_alias=True, include=shared) | {"metric": "test_loss"}
 
-    @property
-    def judged_by(self) -> str:
-        """The metric that decides."""
-        name = self.metric.removeprefix("test_")
-        if name == self.metric:
-            return name
-        return name if self.validation is None else f"val_{name}"
-
     def problems(self) -> list[Problem]:
         """What is wrong with the contenders or shared fields, then with the size of the race."""
         if self._members[1]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from lrsearch.experiments.base import Band, Heat, Line, Mark, PlotSpec, Rank, Whiskers
+from lrsearch.experiments.numbers import floats, number
 
 LOG_SPAN: Final = 20.0
 """Greatest / least value from which a positive axis is logarithmic."""
@@ -67,7 +68,7 @@ def _summary(row: Row, metric: str) -> tuple[float, float, float]:
     stated = row["metrics"].get(metric, {})
     low, high = stated.get("interval") or (None, None)
     mean = stated.get("mean")
-    return tuple(math.nan if value is None else value for value in (mean, low, high))  # pyright: ignore[reportReturnType] - three of three
+    return number(mean), number(low), number(high)
 
 
 def _ranking(rows: Sequence[Row], metric: str, subject: str) -> PlotSpec:
@@ -209,11 +210,6 @@ def _panel(curve: Row, names: Sequence[str], *, is_log: bool) -> PlotSpec:
             lines.append(Line(label, curve["epochs"], floats(stated["mean"])))
             bands.append(Band(label, curve["epochs"], floats(stated["low"]), floats(stated["high"]), of=label))
     return PlotSpec(curve["setting"], curve["setting"], "epoch", "", y_log=is_log, lines=lines, bands=bands)
-
-
-def floats(values: Sequence[float | None]) -> list[float]:
-    """Numbers of a stored result: null is NaN again."""
-    return [math.nan if value is None else value for value in values]
 
 
 def learning_rates(curves: Sequence[Row], subject: str) -> PlotSpec:

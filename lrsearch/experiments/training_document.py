@@ -103,6 +103,12 @@ class TrainingFields(Experiment, UpdateFields):
         name = self.metric.lower()
         return any(part in name for part in FALLING) or not any(part in name for part in RISING)
 
+    @property
+    def judged_by(self) -> str:
+        """What settings are chosen by: of a metric on the test set, which must not choose, the validation's, or the training's."""
+        name = self.metric.removeprefix("test_")
+        return f"val_{name}" if name != self.metric and self.validation is not None else name
+
     def extra_metrics(self) -> tuple[str, ...]:
         """Names of what is measured beside the loss."""
         row = catalog.datasets().get(self.data.name)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Literal, TypeAlias
 
-from lrsearch.experiments.base import Line, PlotSpec, Rank
+from lrsearch.experiments.base import Line, PlotSpec, Rank, Role
+from lrsearch.experiments.numbers import floats
 from lrsearch.experiments.pointers import parts_of
 from lrsearch.experiments.search.rows import (
     Result,
@@ -22,8 +22,6 @@ from lrsearch.experiments.search.rows import (
     value_when_ended,
 )
 from lrsearch.experiments.search.space_plots import contour, parallel, slices
-
-_Role: TypeAlias = Literal["raw", "main", "muted", "points", "faint"]
 
 
 def plots_of(result: Result, subject: str) -> list[PlotSpec]:
@@ -109,14 +107,14 @@ def _intermediate(result: Result, rows: Sequence[Row], subject: str) -> list[Plo
         return []
     best = best_of(result, rows)
     lines: list[Line] = []
-    groups: list[tuple[_Role, str, list[Row]]] = [
+    groups: list[tuple[Role, str, list[Row]]] = [
         ("raw", "pruned", [row for row in curves if row["state"] == "pruned"]),
         ("muted", "came to the end", [row for row in curves if row["state"] != "pruned" and row is not best]),
         ("main", "the best one", [row for row in curves if row is best]),
     ]
     for role, standing, chosen in groups:
         for index, row in enumerate(chosen):
-            values = [math.nan if value is None else float(value) for value in row["intermediate"]]
+            values = floats(row["intermediate"])
             epochs = [epoch + 1.0 for epoch in range(len(values))]
             lines.append(Line(standing, epochs, values, role, is_in_legend=index == 0))
     is_high = is_log([value for line in lines for value in line.y])

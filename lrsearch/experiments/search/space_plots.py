@@ -6,9 +6,9 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final
 
-from lrsearch.experiments.base import Heat, Line, PlotSpec
+from lrsearch.experiments.base import Heat, Line, PlotSpec, Role
 from lrsearch.experiments.grid import is_number, shown
 from lrsearch.experiments.pointers import parts_of
 from lrsearch.experiments.search.rows import (
@@ -28,7 +28,6 @@ from lrsearch.experiments.search.rows import (
 
 CELLS: Final = 8
 """Cells of the contour to each side, at most."""
-_Role: TypeAlias = Literal["raw", "main", "muted", "points", "faint"]
 
 
 def fields_of(rows: Sequence[Row]) -> list[str]:
@@ -160,7 +159,7 @@ def parallel(result: Result, rows: Sequence[Row], subject: str) -> list[PlotSpec
     return [PlotSpec("parallel_coordinates", told, "", "share of each range", x_names=ticks, lines=lines)]
 
 
-def _standing(place: int, few: int) -> tuple[_Role, str]:
+def _standing(place: int, few: int) -> tuple[Role, str]:
     """How the setting of a place, 0 the best, is drawn."""
     if place == 0:
         return "main", "the best one"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from lrsearch.experiments.composite import Child
 from lrsearch.experiments.keras_code import training_code
+from lrsearch.experiments.numbers import summed
 from lrsearch.experiments.statistics import LEVEL
 from lrsearch.experiments.tune.candidates import SPACING
 from lrsearch.experiments.tune.document import KERAS_DEFAULT, STAGES
@@ -126,13 +127,18 @@ def decided(
 
 
 def _told(row: Mapping[str, Any], metric: str, *, short: bool = False) -> str:
-    stated: Mapping[str, Any] = row["metrics"].get(metric) or {"mean": None}
+    stated = _stated(row, metric)
     if stated["mean"] is None:
         return f"no {metric} (it diverged)"
     if short or stated["interval"] is None:
         return f"{stated['mean']:.4g}"
     low, high = stated["interval"]
     return f"{metric} {stated['mean']:.4g} [{low:.4g}, {high:.4g}]"
+
+
+def _stated(row: Mapping[str, Any], metric: str) -> Mapping[str, Any]:
+    """Mean and interval of a metric on a leaderboard's row, None where it has none."""
+    return row["metrics"].get(metric) or {"mean": None, "interval": None}
 
 
 def _contender(children: Sequence[Child], decision: Decision, finalists: Sequence[str]) -> dict[str, Any] | None:
@@ -156,7 +162,7 @@ def _optimizer(tune: Tune, contender: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _expected(row: Mapping[str, Any], tune: Tune) -> dict[str, Any]:
-    stated = row["metrics"].get(tune.metric) or {"mean": None, "interval": None}
+    stated = _stated(row, tune.metric)
     return {"metric": tune.metric, "mean": stated["mean"], "interval": stated["interval"], "seeds": tune.seeds}
 
 
@@ -205,7 +211,7 @@ def _funnel(tune: Tune, children: Sequence[Child]) -> list[dict[str, Any]]:
                 rows = [{"setting": arms[id(child)], "metric": one["objective"][0]} for one in _of(child, "settings")]
                 found.append(_step(tune, f"search, {arms[id(child)]}", rows))
             case "confirmation":
-                rows = [{**row, "metric": _mean(row, tune.metric)} for row in _of(child, "leaderboard")]
+                rows = [{**row, "metric": _stated(row, tune.metric)["mean"]} for row in _of(child, "leaderboard")]
                 found.append(_step(tune, "confirmation", rows) | {"metric": tune.metric})
             case _:
                 pass
@@ -214,10 +220,6 @@ def _funnel(tune: Tune, children: Sequence[Child]) -> list[dict[str, Any]]:
 
 def _of(child: Child, name: str) -> list[Mapping[str, Any]]:
     return list((child.result or {})[name])
-
-
-def _mean(row: Mapping[str, Any], metric: str) -> float | None:
-    return (row["metrics"].get(metric) or {"mean": None})["mean"]
 
 
 def _step(tune: Tune, name: str, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -233,11 +235,7 @@ def _environment(children: Sequence[Child]) -> dict[str, Any]:
 
 
 def _seconds(children: Sequence[Child]) -> dict[str, float]:
-    total: dict[str, float] = {}
-    for child in children:
-        for phase, spent in (child.result or {}).get("seconds", {}).items():
-            total[phase] = total.get(phase, 0.0) + spent
-    return total
+    return summed((child.result or {}).get("seconds", {}) for child in children)
 
 
 def _cost(tune: Tune, children: Sequence[Child]) -> dict[str, Any]:

@@ -67,14 +67,6 @@ class Tune(TrainingFields, Composite):
     seeds: Annotated[int, Field(ge=3, le=1_000, strict=True)] = 10
     """Runs of each confirmed setting; at least 3, and under 6 it is flagged."""
 
-    @property
-    def judged_by(self) -> str:
-        """What the race and the search choose by: the validation's part of the metric, since the test set must not choose."""
-        name = self.metric.removeprefix("test_")
-        if name == self.metric:
-            return name
-        return name if self.validation is None else f"val_{name}"
-
     def problems(self) -> list[Problem]:
         """What is wrong with shared fields, optimizers and schedules, then with the budget and the limits."""
         return super().problems() or self._list_problems() or self._size_problems()
@@ -169,14 +161,17 @@ class Tune(TrainingFields, Composite):
     def stage_updates(self, rates: int, race_seeds: int, search_trials: int) -> dict[str, int]:
         """Updates of each stage, at most."""
         n, whole = self.arms * rates, self.updates()
-        middle = min(n, max(math.ceil(n / REDUCTION), self.survivors))
-        raced = n * (whole // REDUCTION**2) + middle * (whole // REDUCTION)
+        raced = n * (whole // REDUCTION**2) + self._second_rung(n) * (whole // REDUCTION)
         return {
             "range_test": len(self.optimizers) * RANGE_TESTS * RANGE_TEST_STEPS,
             "race": raced * race_seeds,
             "search": self.survivors * search_trials * whole,
             "confirmation": (self.survivors + 1) * (self.seeds + 2) * whole,
         }
+
+    def _second_rung(self, first: int) -> int:
+        """Candidates that the race's second rung has of those in its first, at most."""
+        return min(first, max(math.ceil(first / REDUCTION), self.survivors))
 
     def updates_of(self, rates: int, race_seeds: int, search_trials: int) -> int:
         """Updates of all stages, at most."""
@@ -186,8 +181,7 @@ class Tune(TrainingFields, Composite):
         """Updates and trials of all stages, at most: diverged and pruned runs make fewer."""
         rates, race_seeds, search_trials = self.size
         n = self.arms * rates
-        middle = min(n, max(math.ceil(n / REDUCTION), self.survivors))
-        trials = len(self.optimizers) * RANGE_TESTS + (n + middle) * race_seeds
+        trials = len(self.optimizers) * RANGE_TESTS + (n + self._second_rung(n)) * race_seeds
         trials += self.survivors * search_trials + (self.survivors + 1) * (self.seeds + 2)
         return Estimate(self.updates_of(*self.size), trials, None)
 

@@ -7,7 +7,8 @@ from itertools import accumulate
 from typing import Any
 
 from lrsearch.experiments.base import Line, PlotSpec
-from lrsearch.experiments.race_plots import is_wide, number
+from lrsearch.experiments.numbers import number
+from lrsearch.experiments.race_plots import is_wide
 from lrsearch.experiments.sweep_plots import plots_of, words
 
 Row = Mapping[str, Any]

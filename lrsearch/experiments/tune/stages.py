@@ -117,9 +117,12 @@ def _searches(tune: Tune, children: Sequence[Child]) -> list[dict[str, Any]]:
         fields["pruner"] = {"kind": "none"}  # there is no epoch before the last to judge by
     found: list[dict[str, Any]] = []
     for row, space in _searched(tune, children):
-        optimizer = {key: value for key, value in made_of(row)["optimizer"].items() if key != "learning_rate"}
-        found.append(document | fields | {"optimizer": optimizer, "space": space})
+        found.append(document | fields | {"optimizer": _without_rate(made_of(row)["optimizer"]), "space": space})
     return found
+
+
+def _without_rate(optimizer: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in optimizer.items() if key != "learning_rate"}
 
 
 def searches_by_arm(tune: Tune, children: Sequence[Child]) -> dict[str, Child]:
@@ -153,7 +156,7 @@ def _finalist(tune: Tune, row: Row, search: Child | None) -> tuple[float, dict[s
 
 def _confirmation(tune: Tune, children: Sequence[Child]) -> dict[str, Any]:
     chosen = finalists(tune, children)
-    optimizer = {key: value for key, value in chosen[0]["optimizer"].items() if key != "learning_rate"}
+    optimizer = _without_rate(chosen[0]["optimizer"])
     default = {"name": f"{KERAS_DEFAULT}, {optimizer['kind']}", "optimizer": optimizer}
     fields = {"kind": "comparison", "metric": tune.metric, "seeds": tune.seeds, "contenders": [*chosen, default]}
     return tune.trained("confirmation") | fields

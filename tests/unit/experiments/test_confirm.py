@@ -16,18 +16,9 @@ from lrsearch.spec import validate
 from lrsearch.suggestions.base import Suggestion, Verdict
 from lrsearch.training.toy_trainer import ToyTrainer, stability_limit
 from lrsearch.training.trainer import StopReason
+from tests.unit.experiments.documents import RANGE_TEST
 
-DOCUMENT: dict[str, Any] = {
-    "schema": 1,
-    "kind": "range_test",
-    "model": {"kind": "builtin", "name": "digits_mlp"},
-    "data": {"kind": "builtin", "name": "digits"},
-    "optimizer": {"kind": "sgd"},
-    "batch_size": 32,
-    "start_lr": 1e-4,
-    "steps": 200,
-    "confirm": {"steps": 60, "candidates": 5, "seeds": 2},
-}
+DOCUMENT: dict[str, Any] = RANGE_TEST | {"confirm": {"steps": 60, "candidates": 5, "seeds": 2}}
 TRIALS = 3 + (1 + 5) * 2
 
 

@@ -11,16 +11,9 @@ from lrsearch.experiments.base import Context
 from lrsearch.experiments.held_out_check import LEAST_GAIN, POINTS, judge
 from lrsearch.suggestions.base import Suggestion, Verdict
 from lrsearch.training.toy_trainer import ToyTrainer
+from tests.unit.experiments.documents import RANGE_TEST
 
-DOCUMENT: dict[str, Any] = {
-    "kind": "range_test",
-    "model": {"kind": "builtin", "name": "digits_mlp"},
-    "data": {"kind": "builtin", "name": "digits"},
-    "optimizer": {"kind": "sgd"},
-    "batch_size": 32,
-    "start_lr": 1e-4,
-    "steps": 200,
-}
+DOCUMENT = RANGE_TEST
 CHANCE = float(np.log(10))
 FALL = np.array([2.4, 2.35, 1.0, 3.0])
 NOISE = np.array([2.4, 2.31, 2.30, 3.0])

@@ -13,17 +13,9 @@ from lrsearch.spec import validate
 from lrsearch.training.plan import Checkpoint
 from lrsearch.training.toy_trainer import ToyTrainer, stability_limit
 from lrsearch.training.trainer import StopReason
+from tests.unit.experiments.documents import RANGE_TEST
 
-DOCUMENT: dict[str, Any] = {
-    "schema": 1,
-    "kind": "range_test",
-    "model": {"kind": "builtin", "name": "digits_mlp"},
-    "data": {"kind": "builtin", "name": "digits"},
-    "optimizer": {"kind": "sgd"},
-    "batch_size": 32,
-    "start_lr": 1e-4,
-    "steps": 200,
-}
+DOCUMENT = RANGE_TEST
 
 
 def refused(**changes: Any) -> tuple[str, str]:
