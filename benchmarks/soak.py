@@ -1,7 +1,7 @@
 """Memory of one worker process over 200 jobs of mixed kinds; `python -m benchmarks soak`.
 
 The jobs go the whole way but for HTTP and the queue: submitted to a database, claimed, trained by the engines a worker
-has, concluded, stored. Once they come again and again with new seeds, so that the warm cache holds all their programs;
+has, concluded, stored. A process is replaced where a worker would replace its child (`worker.recycling`). Once they come again and again with new seeds, so that the warm cache holds all their programs;
 once nearly every one needs a program that was never compiled before, so that others are dropped for it.
 """
 
@@ -16,12 +16,12 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-import psutil
 import structlog
 from pydantic import TypeAdapter
 
@@ -34,6 +34,7 @@ from lrsearch.experiments.base import Experiment
 from lrsearch.settings import Settings
 from lrsearch.spec import validate
 from lrsearch.training.keras import default_trainer
+from worker import recycling
 from worker.runtime import Runtime
 
 TITLE = "Memory of a worker over 200 jobs"
@@ -62,8 +63,8 @@ BATCHES = (16, 20, 25, 32, 40, 50, 64, 100, 125)
 LEAK = (
     "Of a program that the warm cache dropped no traced function and no object is left "
     "(`tests/unit/training/keras/compiled/test_cache.py`). Its native memory comes back but for some 0.6 MiB a program "
-    "without XLA, and some 6 MiB with it: what XLA compiled stays in the process, and nothing of ours holds it. A worker "
-    "replaces its child after a number of packs, and at a share of the machine's memory, for this."
+    "without XLA, and some 6 MiB with it: what XLA compiled stays in the process, and nothing of ours holds it. So a worker "
+    "replaces its child when its memory has grown (`worker/recycling.py`); where programs come again it never does."
 )
 _DOCUMENTS: TypeAdapter[Experiment] = TypeAdapter(AnyExperiment)
 
@@ -101,19 +102,29 @@ def _kinds(optimizer: dict[str, Any]) -> tuple[dict[str, Any], ...]:
     )
 
 
-def measured(different: int | None, count: int, marks: Sequence[int]) -> dict[int, float]:
-    """Resident memory after each number of jobs in `marks`, MiB; every job must succeed."""
-    found: dict[int, float] = {}
+@dataclass(frozen=True, slots=True)
+class Life:
+    """What a process did: resident memory in MiB after each of its jobs, by the job's number, counted from 1."""
+
+    sizes: dict[int, float]
+
+
+def lived(different: int | None, first: int, last: int) -> Life:
+    """Run the jobs from number `first` to `last`, or until a worker would replace its child; every job must succeed."""
+    sizes: dict[int, float] = {}
+    growth = recycling.Growth()
     with tempfile.TemporaryDirectory() as folder, _warnings_only():
         db = Database(f"sqlite:///{folder}/soak.db")
         db.migrate()
         runtime = Runtime(db, ArtifactStore(Path(folder) / "artifacts"), default_trainer(), Settings(), "soak")
-        for number, document in enumerate(itertools.islice(documents(different), count), start=1):
+        for number, document in enumerate(itertools.islice(documents(different), first - 1, last), start=first):
             _run(runtime, document)
-            if number in marks:
-                found[number] = psutil.Process().memory_info().rss / 2**20
+            resident = recycling.resident_bytes()
+            sizes[number] = resident / 2**20
+            if growth.is_due(resident):
+                break
         db.dispose()
-    return found
+    return Life(sizes)
 
 
 @contextmanager
@@ -140,29 +151,50 @@ def _run(runtime: Runtime, document: dict[str, Any]) -> None:
 
 
 def report(quick: bool = False) -> str:
-    """Growth from a quarter of the jobs to their end, and the readings."""
+    """Growth from a quarter of the jobs on, and the readings."""
     if quick:
-        found = measured(AGAIN, 7, (2, 7))
-        return table([_growth("mixed kinds", found, 2, 7)])
+        return table([_growth("mixed kinds", [lived(AGAIN, 1, 7)], 2, 7)])
     runs = {"mixed kinds, again and again": AGAIN, "mixed kinds, nearly each with programs never compiled before": None}
-    found = {name: _in_a_process(different) for name, different in runs.items()}
-    rows = [_growth(name, sizes, JOBS // 4, JOBS) for name, sizes in found.items()]
-    cells = [(str(mark), *(f"{sizes[mark]:.0f}" for sizes in found.values())) for mark in MARKS]
+    found = {name: _lives(different) for name, different in runs.items()}
+    rows = [_growth(name, lives, JOBS // 4, JOBS) for name, lives in found.items()]
+    sizes = [_sizes(lives) for lives in found.values()]
+    cells = [(str(mark), *(f"{one[mark]:.0f}" for one in sizes)) for mark in MARKS]
     return "\n\n".join([table(rows), LEAK, markdown(("jobs", *(f"MiB, {name}" for name in found)), cells)])
 
 
-def _growth(name: str, sizes: dict[int, float], first: int, last: int) -> Row:
-    growth, detail = 100 * (sizes[last] / sizes[first] - 1), f"{sizes[first]:.0f} to {sizes[last]:.0f} MiB"
-    what = f"growth of a worker's resident memory from job {first} to job {last}: {name}"
-    return Row(what, growth, "%", detail, at_most(5, "%"))
+def _growth(name: str, lives: Sequence[Life], first: int, last: int) -> Row:
+    """The largest size until job `last` against that until job `first`: where a child was replaced, single jobs tell nothing."""
+    sizes = _sizes(lives)
+    before, after = (max(size for number, size in sizes.items() if number <= end) for end in (first, last))
+    detail = f"{before:.0f} to {after:.0f} MiB; child replaced after job {_replaced(lives)}"
+    what = f"growth of a worker's largest resident memory from the first {first} jobs to all {last}: {name}"
+    return Row(what, 100 * (after / before - 1), "%", detail, at_most(5, "%"))
 
 
-def _in_a_process(different: int | None) -> dict[int, float]:
+def _replaced(lives: Sequence[Life]) -> str:
+    return ", ".join(str(max(life.sizes)) for life in lives[:-1]) or "none"
+
+
+def _sizes(lives: Sequence[Life]) -> dict[int, float]:
+    return {number: size for life in lives for number, size in life.sizes.items()}
+
+
+def _lives(different: int | None) -> list[Life]:
+    """All jobs, by as many processes after each other as a worker would use up."""
+    lives: list[Life] = []
+    done = 0
+    while done < JOBS:
+        lives.append(_in_a_process(different, done + 1))
+        done = max(lives[-1].sizes)
+    return lives
+
+
+def _in_a_process(different: int | None, first: int) -> Life:
     """Measured in a fresh process, which does nothing else."""
-    command = [sys.executable, "-m", "benchmarks.soak", str(different or 0)]
+    command = [sys.executable, "-m", "benchmarks.soak", str(different or 0), str(first)]
     ended = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
-    return {int(mark): size for mark, size in json.loads(ended.stdout.splitlines()[-1]).items()}
+    return Life({int(number): size for number, size in json.loads(ended.stdout.splitlines()[-1]).items()})
 
 
 if __name__ == "__main__":
-    print(json.dumps(measured(int(sys.argv[1]) or None, JOBS, MARKS)))
+    print(json.dumps(lived(int(sys.argv[1]) or None, int(sys.argv[2]), JOBS).sizes))

@@ -7,17 +7,11 @@ import socket
 import sys
 from typing import Final
 
-import psutil
-
 from lrsearch import queue
 from lrsearch.settings import Settings
 from lrsearch.startup import require_servers
-from worker import device, entry, tasks
+from worker import device, entry, recycling, tasks
 
-PACKS_PER_CHILD: Final = 200
-"""A child is replaced after so many packs: Keras leaks a little across models."""
-CHILD_MEMORY_SHARE: Final = 0.5
-"""A child whose peak memory exceeded this share of the machine's is replaced after its pack."""
 WARM_UP_SECONDS: Final = 300.0
 """How long a child may take to import TensorFlow; Celery's own default, 4 s, would kill it."""
 BROKER_PATIENCE_SECONDS: Final = 5.0
@@ -36,8 +30,7 @@ def work(settings: Settings) -> None:
     queue.configure(settings.redis_url or "", patience_seconds=BROKER_PATIENCE_SECONDS)
     queue.app.conf.update(  # pyright: ignore[reportAttributeAccessIssue] - celery has no types
         worker_proc_alive_timeout=WARM_UP_SECONDS,
-        worker_max_tasks_per_child=PACKS_PER_CHILD,
-        worker_max_memory_per_child=int(psutil.virtual_memory().total * CHILD_MEMORY_SHARE / 1024),
+        worker_max_memory_per_child=recycling.limit_bytes() // 1024,
     )
     tasks.install(queue.app, settings)
     queue.app.worker_main(

@@ -20,7 +20,7 @@ from lrsearch.artifacts import ArtifactStore
 from lrsearch.db import Database
 from lrsearch.log import configure as configure_log
 from lrsearch.settings import Settings
-from worker import device, tether
+from worker import device, recycling, tether
 from worker.presence import Presence
 from worker.runtime import Runtime
 
@@ -67,6 +67,7 @@ def install(app: Celery, settings: Settings) -> None:
     @signals.worker_process_init.connect(weak=False)
     def warm_up(**_: object) -> None:
         tether.die_with_parent(parent, signal.SIGKILL)
+        recycling.watch()
         try:
             child.append(start_child(settings, leaving.is_set))
         except BaseException:  # Celery would log it and go on with a child that can do nothing

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -30,3 +31,15 @@ def test_a_network_is_trained_on_real_data_from_post_to_bounds(own_postgres: Pos
         assert 0 <= held["worst"] < 0.3
         assert b"\x89PNG" == stack.get(f"/v1/jobs/{job['job_id']}/plots/loss_over_lr.png").content[:4]
         assert 'lrsearch_training_seconds_total{phase="train"}' in stack.get("/metrics").text
+        bounds_for_every_group_of_layers(stack, example | {"repeats": 1, "confirm": False})
+
+
+def bounds_for_every_group_of_layers(stack: PlainStack, document: dict[str, Any]) -> None:
+    groups = [{"name": "body", "depth": [0, -2], "multiplier": 0.3}, {"name": "head", "depth": [-1, -1]}]
+    with_groups = document | {"layer_groups": {"groups": groups}, "per_group": True}
+    job = stack.wait_for(stack.submit(with_groups), seconds=120)
+    assert "succeeded" == job["status"], job
+    result = stack.get(f"/v1/jobs/{job['job_id']}/result").json()
+    assert ["body", "head"] == [group["name"] for group in result["groups"]]
+    assert all(1e-5 < group["suggestion"]["lr"] for group in result["groups"])
+    assert b"\x89PNG" == stack.get(f"/v1/jobs/{job['job_id']}/plots/loss_over_lr_by_group.png").content[:4]
