@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 
@@ -24,6 +24,19 @@ class Problem:
     message: str
     action: str
 
+    def moved(self, to: str, *, of: str = "") -> Problem:
+        """The same problem of the document that this one's is a part of: `of` at its pointer's beginning becomes `to`.
+
+        A problem of another part stays as it is.
+
+        Example:
+            >>> Problem("/schedule/max_lr", "missing", None, "", "").moved("/schedules/2", of="/schedule").pointer
+            '/schedules/2/max_lr'
+        """
+        if not f"{self.pointer}/".startswith(f"{of}/"):
+            return self
+        return replace(self, pointer=to + self.pointer.removeprefix(of))
+
 
 class LrsearchError(Exception):
     """Base of every error this package raises on purpose.
@@ -42,6 +55,10 @@ class InvalidDocument(LrsearchError):
     def __init__(self, problems: list[Problem]) -> None:
         self.problems = problems
         super().__init__("; ".join(f"{p.pointer or '/'}: {p.message}" for p in problems))
+
+    def below(self, pointer: str) -> list[Problem]:
+        """The problems of a part of a document that stands at `pointer`, pointing from the document's root."""
+        return [problem.moved(pointer) for problem in self.problems]
 
 
 class NotFound(LrsearchError):

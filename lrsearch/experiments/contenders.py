@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 import numpy as np
-from pydantic import Field, TypeAdapter
+from pydantic import Field
 
 from lrsearch.errors import InvalidDocument, Problem
 from lrsearch.experiments.sweep import MOST_TRIALS, Setting
-from lrsearch.experiments.training import Training
+from lrsearch.experiments.training import Training, checked
 from lrsearch.schedules import AnySchedule
-from lrsearch.spec import Spec, validate
+from lrsearch.spec import Spec
 from lrsearch.training.plan import AnyOptimizer
-
-_TRAINING: Final[TypeAdapter[Training]] = TypeAdapter(Training)
 
 
 class Contender(Spec):
@@ -61,9 +58,7 @@ def settings_of(
 
 def _setting(base: Mapping[str, Any], contender: Contender) -> Setting:
     document = contender.model_dump(mode="json", exclude_none=True, include={"optimizer", "schedule"})
-    training = validate(_TRAINING, {**base, "schedule": None, **document})
-    if problems := training.problems():
-        raise InvalidDocument(problems)
+    training = checked({**base, "schedule": None, **document})
     values = {f"/{name}": value for name, value in document.items()}
     return Setting(contender.name or name_of(training), values, training)
 
@@ -96,5 +91,5 @@ def peak_of(training: Training) -> float:
 
 def _moved(problem: Problem, place: str) -> Problem:
     if problem.pointer.startswith(("/optimizer", "/schedule")):
-        return replace(problem, pointer=place + problem.pointer)
+        return problem.moved(place)
     return problem

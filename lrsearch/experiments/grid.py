@@ -9,13 +9,13 @@ from dataclasses import dataclass, replace
 from typing import Annotated, Any, Final, Literal, Self
 
 import numpy as np
-from pydantic import Field, TypeAdapter, model_validator
+from pydantic import Field, model_validator
 
 from lrsearch.errors import InvalidDocument, Problem
 from lrsearch.experiments.ends import check_ends
 from lrsearch.experiments.pointers import changed, names_of, parts_of
 from lrsearch.experiments.sweep import MOST_TRIALS, Setting
-from lrsearch.experiments.training import Training
+from lrsearch.experiments.training import TRAINING, Training
 from lrsearch.spec import Spec, broken, validate
 
 VARIABLE: Final = (
@@ -23,7 +23,6 @@ VARIABLE: Final = (
     *("model", "optimizer", "precision", "schedule", "steps"),
 )
 """Fields that may be varied, with all that is below them; with the others the runs would not be comparable."""
-_TRAINING: Final[TypeAdapter[Training]] = TypeAdapter(Training)
 _NOT_WHOLE: Final = 1.5
 
 
@@ -131,7 +130,7 @@ class Grid:
         try:
             value = vary.values[0] if vary.values else vary.low
             document = changed(self._base, vary.pointer, value)
-            validate(_TRAINING, document)
+            validate(TRAINING, document)
         except KeyError:
             return False
         except InvalidDocument as error:
@@ -144,7 +143,7 @@ class Grid:
     def _is_whole(self, vary: Vary) -> bool:
         """Whether the field takes whole numbers only."""
         try:
-            validate(_TRAINING, changed(self._base, vary.pointer, _NOT_WHOLE))
+            validate(TRAINING, changed(self._base, vary.pointer, _NOT_WHOLE))
         except InvalidDocument as error:
             return any(
                 problem.rule.startswith("int_") and problem.pointer == vary.pointer for problem in error.problems
@@ -165,7 +164,7 @@ class Grid:
         document = self._base
         for vary, value in zip(self._vary, combination.values, strict=True):
             document = changed(document, vary.pointer, value)
-        training = validate(_TRAINING, document)
+        training = validate(TRAINING, document)
         if problems := training.problems() + self._repeated(combination):
             raise InvalidDocument(problems)
         pointers = [vary.pointer for vary in self._vary]
@@ -184,11 +183,9 @@ class Grid:
         """The problem of a setting, pointing at the value in the list that causes it, where one does."""
         for index, (vary, place) in enumerate(zip(self._vary, combination.places, strict=True)):
             if f"{problem.pointer}/".startswith(f"{vary.pointer}/"):
-                rest = problem.pointer.removeprefix(vary.pointer)
-                place_in_document = (
-                    f"{self._pointer}/{index}/values/{place}{rest}" if vary.values else f"{self._pointer}/{index}"
-                )
-                return replace(problem, pointer=place_in_document)
+                if vary.values:
+                    return problem.moved(f"{self._pointer}/{index}/values/{place}", of=vary.pointer)
+                return replace(problem, pointer=f"{self._pointer}/{index}")
         return problem
 
     def _too_many(self, settings: int) -> Problem:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from functools import cached_property
-from typing import Annotated, Any, ClassVar, Final, Literal, Self, TypeGuard
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeGuard
 
 import numpy as np
-from pydantic import Field, TypeAdapter, model_validator
+from pydantic import Field, model_validator
 
 from lrsearch.errors import InvalidDocument, Problem
 from lrsearch.experiments.base import Context, Estimate, TrialRecord
@@ -16,15 +15,13 @@ from lrsearch.experiments.naming import distinct_names
 from lrsearch.experiments.packing import shared_out
 from lrsearch.experiments.sweep import MOST_TRIALS, Setting, Sweep
 from lrsearch.experiments.tasks import Task, train_tasks
-from lrsearch.experiments.training import Training
+from lrsearch.experiments.training import checked
 from lrsearch.experiments.tuning import RANGE_TESTS, Tuned, Tuning, range_test_plan, tuned
 from lrsearch.schedules import AnySchedule
-from lrsearch.spec import Rate, broken, validate
+from lrsearch.spec import Rate, broken
 from lrsearch.status import TrialStatus
 from lrsearch.training import catalog
 from lrsearch.training.plan import AnyOptimizer
-
-_TRAINING: Final[TypeAdapter[Training]] = TypeAdapter(Training)
 
 
 class OptimizerComparison(Sweep):
@@ -85,7 +82,7 @@ class OptimizerComparison(Sweep):
             try:
                 settings.append(self._setting(name, document))
             except InvalidDocument as error:
-                found += [_moved(problem, index) for problem in error.problems]
+                found += [problem.moved(f"/optimizers/{index}", of="/optimizer") for problem in error.problems]
         return settings, list({(problem.pointer, problem.rule): problem for problem in found}.values())
 
     def _setting(self, name: str, document: dict[str, Any]) -> Setting:
@@ -93,10 +90,7 @@ class OptimizerComparison(Sweep):
         if self.schedule is not None:
             document = {key: value for key, value in document.items() if key != "learning_rate"}
             base |= {"optimizer": document}
-        training = validate(_TRAINING, base)
-        if problems := training.problems():
-            raise InvalidDocument(problems)
-        return Setting(name, {"/optimizer": document}, training)
+        return Setting(name, {"/optimizer": document}, checked(base))
 
     def members(self) -> tuple[list[Setting], list[Problem]]:
         """A setting for every optimizer."""
@@ -254,9 +248,3 @@ class OptimizerComparison(Sweep):
 
 def _is_object(value: Any) -> TypeGuard[dict[str, Any]]:
     return isinstance(value, dict)
-
-
-def _moved(problem: Problem, index: int) -> Problem:
-    if problem.pointer.startswith("/optimizer/"):
-        return replace(problem, pointer=f"/optimizers/{index}{problem.pointer.removeprefix('/optimizer')}")
-    return problem

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import cached_property
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -41,7 +40,7 @@ class ScheduleSweep(Sweep):
         settings: list[Setting] = []
         for index, (name, document) in enumerate(zip(names, documents, strict=True)):
             made, problems = Grid(self.base_document() | {"schedule": document}, self.vary).settings()
-            found += [self._moved(problem, index) for problem in problems]
+            found += [problem.moved(f"/schedules/{index}", of="/schedule") for problem in problems]
             settings += [self._named(name, document, setting) for setting in made]
         return settings, list({(problem.pointer, problem.rule, problem.message): problem for problem in found}.values())
 
@@ -52,9 +51,3 @@ class ScheduleSweep(Sweep):
     def _named(self, name: str, document: dict[str, Any], setting: Setting) -> Setting:
         values: dict[str, Any] = {"/schedule": document} | dict(setting.values)
         return Setting(f"{name}, {setting.name}" if self.vary else name, values, setting.training)
-
-    @staticmethod
-    def _moved(problem: Problem, index: int) -> Problem:
-        if problem.pointer == "/schedule" or problem.pointer.startswith("/schedule/"):
-            return replace(problem, pointer=f"/schedules/{index}{problem.pointer.removeprefix('/schedule')}")
-        return problem

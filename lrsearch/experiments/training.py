@@ -7,7 +7,9 @@ from dataclasses import replace
 from typing import Any, ClassVar, Final, Literal
 
 import numpy as np
+from pydantic import TypeAdapter
 
+from lrsearch.errors import InvalidDocument
 from lrsearch.experiments.base import Context, Estimate, Mark, PlotSpec, TrialRecord
 from lrsearch.experiments.evidence import curves_of, provenance
 from lrsearch.experiments.keras_code import training_code
@@ -16,6 +18,7 @@ from lrsearch.experiments.numbers import finite_or_none
 from lrsearch.experiments.sweep_plots import learning_curves, learning_rates
 from lrsearch.experiments.tasks import Task, train_tasks
 from lrsearch.experiments.training_document import TrainingSpec
+from lrsearch.spec import validate
 
 MOST_MARKS: Final = 8
 """Decisions of controllers marked in a figure."""
@@ -102,3 +105,19 @@ def _run(record: TrialRecord) -> dict[str, Any]:
         "stopped_at": record.stopped_at,
         "controllers": record.facts.get("controllers", []),
     }
+
+
+TRAINING: Final[TypeAdapter[Training]] = TypeAdapter(Training)
+"""Validates the document of a training by itself; its `problems()` are asked apart."""
+
+
+def checked(document: Mapping[str, Any]) -> Training:
+    """The document as a training that can run.
+
+    Raises:
+        InvalidDocument: it is malformed, or what it asks for cannot be; with all problems of the first kind, or of the second.
+    """
+    training = validate(TRAINING, document)
+    if problems := training.problems():
+        raise InvalidDocument(problems)
+    return training

@@ -13,7 +13,7 @@ from lrsearch.controllers import AnyController
 from lrsearch.controllers.base import FALLING, RISING
 from lrsearch.errors import InvalidDocument, Problem
 from lrsearch.experiments.base import Experiment
-from lrsearch.experiments.training_fields import UpdateFields, below, field_problems, group_problems, momenta_of
+from lrsearch.experiments.training_fields import UpdateFields, field_problems, group_problems, momenta_of
 from lrsearch.schedules import AnySchedule
 from lrsearch.spec import PositiveInt, Seed, Spec, broken
 from lrsearch.training import catalog
@@ -240,7 +240,7 @@ class TrainingSpec(TrainingFields):
             try:
                 self.rates()
             except InvalidDocument as error:
-                found += below("/schedule", error)
+                found += error.below("/schedule")
             found += group_problems(self)
         return found
 

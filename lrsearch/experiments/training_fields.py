@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import numpy as np
@@ -134,7 +133,7 @@ def group_problems(document: TrainingSpec) -> list[Problem]:
     try:
         groups.multipliers(document.updates(), document.steps_per_epoch())
     except InvalidDocument as error:
-        found += below("/layer_groups", error)
+        found += error.below("/layer_groups")
     return found
 
 
@@ -144,11 +143,11 @@ def matching_problems(
     """Groups that take no layer, or one that another takes too; of a model whose row names no layers, what is sure."""
     names = catalog.layers_of(model)
     if names is None:
-        return [replace(problem, pointer=f"{pointer}{problem.pointer}") for problem in clashes(groups.groups)]
+        return [problem.moved(pointer) for problem in clashes(groups.groups)]
     try:
         places(groups.groups, names)
     except InvalidDocument as error:
-        return below(pointer, error)
+        return error.below(pointer)
     return []
 
 
@@ -159,11 +158,6 @@ def optimizer_problems(optimizer: OptimizerSpec, pointer: str = "/layer_groups")
     message = f"{optimizer.kind} computes its weights from sums over all updates, so that no group can have a rate of its own."
     able = [name for name, row in catalog.optimizers().items() if row.takes_groups]
     return [Problem(pointer, "no_layer_groups", optimizer.kind, message, f"Use one of {', '.join(able)}.")]
-
-
-def below(pointer: str, error: InvalidDocument) -> list[Problem]:
-    """The problems of a part of the document, pointing from its root."""
-    return [replace(problem, pointer=f"{pointer}{problem.pointer}") for problem in error.problems]
 
 
 def momenta_of(document: TrainingSpec) -> tuple[NDArray[np.float64] | None, str | None]:

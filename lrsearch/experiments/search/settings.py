@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, Final
-
-from pydantic import TypeAdapter
 
 from lrsearch.errors import InvalidDocument, Problem
 from lrsearch.experiments.grid import shown
 from lrsearch.experiments.pointers import parts_of
 from lrsearch.experiments.search.ranges import is_object
 from lrsearch.experiments.search.space import Dimension, Space
-from lrsearch.experiments.training import Training
+from lrsearch.experiments.training import Training, checked
 from lrsearch.schedules import SCHEDULES
-from lrsearch.spec import validate
 
 OPTIMIZER: Final = "/optimizer"
 RATE: Final = "/optimizer/learning_rate"
@@ -26,7 +22,6 @@ PEAKS: Final[Mapping[str, str]] = {
     if {"max_lr", "lr", "start_lr"} & set(kind.model_fields) and "schedule" not in kind.model_fields
 }
 """Schedule kind -> its field that holds the greatest rate."""
-_TRAINING: Final[TypeAdapter[Training]] = TypeAdapter(Training)
 
 
 def is_rate(dimension: Dimension) -> bool:
@@ -43,9 +38,7 @@ def training_of(space: Space, base: dict[str, Any], drawn: list[tuple[Dimension,
     """
     try:
         document = with_peak(space.document(base, drawn))
-        training = validate(_TRAINING, document)
-        if problems := training.problems():
-            raise InvalidDocument(problems)
+        training = checked(document)
     except KeyError as error:
         raise InvalidDocument([_no_such_place(drawn, str(error.args[0]))]) from None
     except InvalidDocument as error:
@@ -104,6 +97,6 @@ def _moved(problem: Problem, drawn: list[tuple[Dimension, Any]]) -> Problem:
         action = "Correct the pointer; its parts are names of fields and positions in lists, as in /optimizer/momentum."
         return Problem(dimension.pointer, "no_such_field", dimension.place, message, action)
     if not dimension.options:
-        return replace(problem, pointer=dimension.pointer + rest)
+        return problem.moved(dimension.pointer, of=dimension.place)
     index = dimension.options.index(dimension.option(value))
-    return replace(problem, pointer=f"{dimension.pointer}/choices/{index}{rest}")
+    return problem.moved(f"{dimension.pointer}/choices/{index}", of=dimension.place)

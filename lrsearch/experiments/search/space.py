@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias, cast
 
 from lrsearch.errors import InvalidDocument, Problem
@@ -198,7 +198,7 @@ class _Reader:
         try:
             inner.append(self.dimension(where.name, where.place, where.pointer, validate(RANGE, item)))
         except InvalidDocument as error:
-            self.problems += [replace(one, pointer=f"{where.pointer}{one.pointer}") for one in error.problems]
+            self.problems += error.below(where.pointer)
         return None
 
     def _note(self, pointer: str, rule: str, value: Any, message: str, action: str) -> None:

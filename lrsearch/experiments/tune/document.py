@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from functools import cached_property
 from typing import Annotated, Any, ClassVar, Final, Literal
 
@@ -15,7 +14,7 @@ from lrsearch.experiments.base import Estimate, PlotSpec
 from lrsearch.experiments.composite import Child, Composite, Stage
 from lrsearch.experiments.naming import distinct_names
 from lrsearch.experiments.sweep import MOST_TRIALS
-from lrsearch.experiments.training import Training
+from lrsearch.experiments.training import Training, checked
 from lrsearch.experiments.training_document import Direction, TrainingFields
 from lrsearch.experiments.tune.budget import TuneBudget
 from lrsearch.experiments.tune.candidates import at_rate, template
@@ -36,7 +35,6 @@ REDUCTION: Final = 3
 KERAS_DEFAULT: Final = "Keras' default"
 """Name of the setting that everything is compared with, before its optimizer's."""
 _OPTIMIZERS: Final[TypeAdapter[list[AnyOptimizer]]] = TypeAdapter(list[AnyOptimizer])
-_TRAINING: Final[TypeAdapter[Training]] = TypeAdapter(Training)
 
 
 class Tune(TrainingFields, Composite):
@@ -108,7 +106,7 @@ class Tune(TrainingFields, Composite):
             message = f"The schedule {schedule!r} has no default for {field!r}: {problem.message}"
             action = f'Give it as an object, {{"kind": "{schedule}", "{field}": ...}}.'
             return Problem(pointer, "needs_fields", schedule, message, action)
-        return replace(problem, pointer=pointer + problem.pointer.removeprefix("/schedule"))
+        return problem.moved(pointer, of="/schedule")
 
     def _size_problems(self) -> list[Problem]:
         found: list[Problem] = []
@@ -219,11 +217,7 @@ class Tune(TrainingFields, Composite):
         Raises:
             InvalidDocument: what is wrong with it.
         """
-        document = {**self.trained("race"), "kind": "training", "metric": self.metric, **made}
-        training = validate(_TRAINING, document)
-        if problems := training.problems():
-            raise InvalidDocument(problems)
-        return training
+        return checked({**self.trained("race"), "kind": "training", "metric": self.metric, **made})
 
     def conclude_children(self, children: Sequence[Child]) -> dict[str, Any]:
         """The recommendation with its evidence, what each stage found, and what it all cost."""

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from lrsearch.errors import InvalidDocument, Problem
+from lrsearch.errors import InvalidDocument
 from lrsearch.training.catalog import OPTIMIZERS
 from lrsearch.training.keras.layer_names import named_layers
 from lrsearch.training.keras.live_number import LiveNumber
@@ -120,13 +120,9 @@ def groups_of_variables(groups: Sequence[LayerGroup], model: keras.Model) -> tup
     try:
         found = places(groups, [name for name, _ in layers])
     except InvalidDocument as error:
-        raise InvalidDocument([_below_groups(problem) for problem in error.problems]) from None
+        raise InvalidDocument(error.below("/layer_groups/groups")) from None
     group_of = {id(v): place for place, (_, layer) in zip(found, layers, strict=True) for v in layer.weights}
     return tuple(group_of.get(id(variable), len(groups)) for variable in model.trainable_variables)
-
-
-def _below_groups(problem: Problem) -> Problem:
-    return replace(problem, pointer=f"/layer_groups/groups{problem.pointer}")
 
 
 def split(plan: Plan, step: Any) -> tuple[Any, Controls]:
