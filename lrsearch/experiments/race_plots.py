@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 
 from lrsearch.experiments.base import Line, Mark, PlotSpec
 from lrsearch.experiments.numbers import number
-from lrsearch.experiments.sweep_plots import words
-
-WIDE: Final = 5.0
-"""Greatest / least value from which the metric's axis is logarithmic."""
+from lrsearch.experiments.sweep_plots import CURVE_LOG_SPAN, is_wide, words
 
 Row = Mapping[str, Any]
 
@@ -37,9 +33,9 @@ def _over_rate(rung: Row, metric: str, subject: str) -> PlotSpec:
         name="metric_over_learning_rate",
         title=f"{words(metric)} after {rung['updates']} updates, by greatest rate. {subject}",
         x_label="greatest learning rate (log scale)",
-        y_label=words(metric) + (" (log scale)" if is_wide(lines) else ""),
+        y_label=words(metric) + (" (log scale)" if lines_are_wide(lines) else ""),
         x_log=True,
-        y_log=is_wide(lines),
+        y_log=lines_are_wide(lines),
         lines=lines,
     )
 
@@ -64,9 +60,9 @@ def _over_rungs(rungs: Sequence[Row], metric: str, subject: str) -> PlotSpec:
         name="rungs",
         title=f"The way of each contender through the rungs, {words(metric)}. {subject}",
         x_label="updates of a run in the rung (log scale)",
-        y_label=words(metric) + (" (log scale)" if is_wide(lines) else ""),
+        y_label=words(metric) + (" (log scale)" if lines_are_wide(lines) else ""),
         x_log=True,
-        y_log=is_wide(lines),
+        y_log=lines_are_wide(lines),
         lines=lines,
         marks=[Mark(f"{len(rung['contenders'])} contenders", float(rung["updates"])) for rung in rungs],
     )
@@ -76,7 +72,6 @@ def _columns(way: Sequence[tuple[float, float]]) -> tuple[list[float], list[floa
     return [x for x, _ in way], [y for _, y in way]
 
 
-def is_wide(lines: Sequence[Line]) -> bool:
-    """Whether the values are positive and span so much that a logarithmic axis shows them better."""
-    values = [value for line in lines for value in line.y if math.isfinite(value)]
-    return bool(values) and min(values) > 0 and max(values) / min(values) >= WIDE
+def lines_are_wide(lines: Sequence[Line]) -> bool:
+    """Whether only a logarithmic axis shows the values of the lines well."""
+    return is_wide([value for line in lines for value in line.y], CURVE_LOG_SPAN)

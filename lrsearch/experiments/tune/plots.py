@@ -8,7 +8,7 @@ from typing import Any
 
 from lrsearch.experiments.base import Line, PlotSpec
 from lrsearch.experiments.numbers import number
-from lrsearch.experiments.race_plots import is_wide
+from lrsearch.experiments.race_plots import lines_are_wide
 from lrsearch.experiments.sweep_plots import plots_of, words
 
 Row = Mapping[str, Any]
@@ -43,7 +43,7 @@ def _funnel(result: Mapping[str, Any], subject: str) -> PlotSpec:
     ]
     lines.append(Line("best of each step", [float(at) for at, _ in best], [value for _, value in best], "muted"))
     metrics = list(dict.fromkeys(str(step["metric"]) for step in steps))
-    is_log = is_wide(lines)
+    is_log = lines_are_wide(lines)
     return PlotSpec(
         name="funnel",
         title=f"Every candidate, step by step; pruned and diverged ones are not drawn. {subject}",
