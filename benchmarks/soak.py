@@ -166,13 +166,14 @@ def _growth(name: str, lives: Sequence[Life], first: int, last: int) -> Row:
     """The largest size until job `last` against that until job `first`: where a child was replaced, single jobs tell nothing."""
     sizes = _sizes(lives)
     before, after = (max(size for number, size in sizes.items() if number <= end) for end in (first, last))
-    detail = f"{before:.0f} to {after:.0f} MiB; child replaced after job {_replaced(lives)}"
+    detail = f"{before:.0f} to {after:.0f} MiB; {_replaced(lives)}"
     what = f"growth of a worker's largest resident memory from the first {first} jobs to all {last}: {name}"
     return Row(what, 100 * (after / before - 1), "%", detail, at_most(5, "%"))
 
 
 def _replaced(lives: Sequence[Life]) -> str:
-    return ", ".join(str(max(life.sizes)) for life in lives[:-1]) or "none"
+    last = [str(max(life.sizes)) for life in lives[:-1]]
+    return f"child replaced after job {', '.join(last)}" if last else "child never replaced"
 
 
 def _sizes(lives: Sequence[Life]) -> dict[int, float]:
