@@ -31,6 +31,10 @@ MOVED: Final[tuple[tuple[str, str], ...]] = (
 )
 """What is replaced in the dashboard's script; a test holds that each is there."""
 READING: Final = ("GET", "HEAD")
+EMPTY_PAGE: Final = "/trialTable"
+"""Of a study: the dashboard (0.21) still knows this address, and shows nothing there."""
+TABLE_PAGE: Final = "/smartSelection"
+"""Where its table of trials is now."""
 
 
 def install(app: FastAPI, database: Database) -> None:
@@ -86,6 +90,8 @@ class StudiesPage:
         if path == "/static/bundle.js":
             headers = {"Content-Encoding": "gzip", "Cache-Control": "max-age=3600"}
             return Response(await run_in_threadpool(_script), media_type="text/javascript", headers=headers)
+        if path.startswith("/dashboard/studies/") and path.endswith(EMPTY_PAGE):
+            return RedirectResponse(f"{PREFIX}{path.removesuffix(EMPTY_PAGE)}{TABLE_PAGE}")
         if path == "/dashboard" or path.startswith("/dashboard/"):
             return HTMLResponse(_page())
         return None

@@ -29,5 +29,8 @@ def test_a_study_is_shown_with_its_trials_and_nothing_is_missing(tmp_path: Path)
         page.get_by_text("Hyperparameter Importance").first.wait_for(timeout=30_000)
         page.goto(f"{service.url}/optuna/dashboard/studies/1/trials")
         page.get_by_text("/optimizer/learning_rate").first.wait_for(timeout=60_000)
+        page.goto(f"{service.url}/optuna/dashboard/studies/1/trialTable")
+        page.get_by_text("Download CSV File").wait_for(timeout=60_000)
+        page.get_by_text("Param /optimizer/learning_rate").first.wait_for(timeout=30_000)
         browser.close()
     assert [] == errors

@@ -11,6 +11,7 @@ from lrsearch.errors import Problem
 from lrsearch.experiments.grid import VARIABLE
 from lrsearch.experiments.pointers import parts_of
 from lrsearch.experiments.search.objective import Objective
+from lrsearch.experiments.search.open_schedule import OpenSchedule, innermost, peak_pointer
 from lrsearch.experiments.search.pruners import Wilcoxon
 from lrsearch.experiments.search.ranges import FloatRange, is_object
 from lrsearch.experiments.search.settings import RATE, is_rate
@@ -55,7 +56,28 @@ def _field_problems(search: Search) -> list[Problem]:
         if getattr(search, name) is None and f"/{name}" not in search.space:
             message = f"{name} is neither in the document nor in the space."
             found.append(Problem(f"/{name}", "missing", None, message, f"Add {name} to one of them."))
-    return found
+    return found + _peak_problems(search)
+
+
+def _peak_problems(search: Search) -> list[Problem]:
+    """A fixed schedule whose greatest rate nobody gives, or the document and the searched rate both."""
+    schedule = None if search.schedule is None else search.schedule.model_dump(mode="json")
+    pointer = None if schedule is None else peak_pointer(schedule)
+    if schedule is None or pointer is None:
+        return []
+    peak = parts_of(pointer)[-1]
+    rates = {one.place for one in search.search_space.everything() if one.place in {RATE, pointer}}
+    if not isinstance(search.schedule, OpenSchedule):
+        if RATE not in rates:
+            return []
+        message = f"The schedule has {peak}, and the searched {RATE} would be it."
+        action = f"Remove {peak} from the schedule, or search {pointer} instead of {RATE}."
+        return [Problem(pointer, "fixed_elsewhere", innermost(schedule)[peak], message, action)]
+    if rates or (search.optimizer is not None and search.optimizer.learning_rate is not None):
+        return []
+    message = f"The schedule has no {peak}, and no learning rate is searched that could be it."
+    action = f"Add {peak} to the schedule, or {RATE} to the space."
+    return [Problem(pointer, "missing", None, message, action)]
 
 
 def _fixed(search: Search, pointer: str) -> Any:
@@ -70,10 +92,11 @@ def _fixed(search: Search, pointer: str) -> Any:
     document = search.model_dump(mode="json", by_alias=True)
     (_below(document, above) or {}).pop(last, None)
     try:
-        type(search).model_validate(document)
+        without = type(search).model_validate(document)
     except ValidationError:
         return None
-    return given[last]
+    opened = isinstance(without.schedule, OpenSchedule) and not isinstance(search.schedule, OpenSchedule)
+    return None if opened else given[last]
 
 
 def _below(place: Any, parts: Sequence[str]) -> dict[str, Any] | None:

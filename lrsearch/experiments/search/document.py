@@ -14,6 +14,7 @@ from lrsearch.experiments.base import Context, Estimate, PlotSpec, TrialRecord
 from lrsearch.experiments.search.budget import AnyStop, Budget
 from lrsearch.experiments.search.corners import corners, lowest, with_value
 from lrsearch.experiments.search.objective import Objective
+from lrsearch.experiments.search.open_schedule import FixedSchedule
 from lrsearch.experiments.search.prior import STEPS, RatePrior, by_optimizer, labels_of, range_tests, read_prior
 from lrsearch.experiments.search.pruners import AnyPruner, SuccessiveHalving
 from lrsearch.experiments.search.ranges import AnyRange, FloatRange, is_object
@@ -25,7 +26,6 @@ from lrsearch.experiments.tasks import Task
 from lrsearch.experiments.training import Training
 from lrsearch.experiments.training_document import TrainingFields
 from lrsearch.experiments.tuning import RANGE_TESTS
-from lrsearch.schedules import AnySchedule
 from lrsearch.spec import PositiveInt, broken
 from lrsearch.training import catalog
 from lrsearch.training.plan import AnyOptimizer
@@ -57,8 +57,8 @@ class Search(TrainingFields):
     """Samples per update; left out where the space has it."""
     optimizer: AnyOptimizer | None = None
     """Left out where the space has it."""
-    schedule: AnySchedule | None = None
-    """Left out: the constant rate `optimizer.learning_rate`, or what the space says."""
+    schedule: FixedSchedule | None = None
+    """Left out: the constant rate `optimizer.learning_rate`, or what the space says. Without its greatest rate: the searched one."""
     space: Annotated[dict[Pointer, AnyRange], Field(min_length=1, max_length=100)]
     """Pointer to a field -> its range."""
     sampler: AnySampler = Tpe()

@@ -132,16 +132,45 @@ def _intermediate(result: Result, rows: Sequence[Row], subject: str) -> list[Plo
 
 
 def _front(result: Result, rows: Sequence[Row], subject: str) -> PlotSpec:
-    """Both objectives of every setting, and the Pareto front."""
-    both = [row["objective"] for row in rows if None not in row["objective"]]
-    front = [one["objective"] for one in result["pareto_front"]]
+    """Both objectives of every setting, and the Pareto front as the best of one that comes with so much of the other."""
+    both = [tuple(row["objective"]) for row in rows if None not in row["objective"]]
+    front = list(dict.fromkeys(tuple(one["objective"]) for one in result["pareto_front"]))
+    beaten = [one for one in both if one not in front]
+    x_log, y_log = (_is_log_loss(result, index, [one[index] for one in both]) for index in (0, 1))
     return PlotSpec(
         name="pareto_front",
         title=title("Both objectives; nothing beats the front in both", subject),
-        x_label=objective_name(result, 0),
-        y_label=objective_name(result, 1),
+        x_label=label(objective_name(result, 0), is_log=x_log),
+        y_label=label(objective_name(result, 1), is_log=y_log),
+        x_log=x_log,
+        y_log=y_log,
         lines=[
-            Line("a setting", [one[0] for one in both], [one[1] for one in both], "points"),
-            Line("Pareto front", [one[0] for one in front], [one[1] for one in front], "main"),
+            Line("a setting that another one beats", *_columns(beaten), "faint"),
+            Line("the front", *_columns(_stairs(result, front, both)), "muted"),
+            Line("a setting on the front", *_columns(front), "points"),
         ],
     )
+
+
+def _is_log_loss(result: Result, index: int, values: Sequence[float]) -> bool:
+    """Whether an objective's axis is logarithmic: of losses that span much; scores end at 1."""
+    return result["objective"][index]["direction"] == "minimize" and is_log(values)
+
+
+def _columns(points: Sequence[tuple[float, float]]) -> tuple[list[float], list[float]]:
+    return [one[0] for one in points], [one[1] for one in points]
+
+
+def _stairs(
+    result: Result, front: Sequence[tuple[float, float]], both: Sequence[tuple[float, float]]
+) -> list[tuple[float, float]]:
+    """The edge of what was reached: from the worst of one objective over every point of the front to the worst of the other."""
+    first, second = (1 if one["direction"] == "minimize" else -1 for one in result["objective"])
+    if not front:
+        return []
+    worst = [sign * max(sign * one[index] for one in both) for index, sign in enumerate((first, second))]
+    level, stairs = worst[1], list[tuple[float, float]]()
+    for x, y in sorted(front, key=lambda one: first * one[0]):
+        stairs += [(x, level), (x, y)]
+        level = y
+    return [*stairs, (worst[0], level)]

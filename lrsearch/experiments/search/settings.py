@@ -9,19 +9,13 @@ from typing import Any, Final
 from lrsearch.errors import InvalidDocument, Problem
 from lrsearch.experiments.grid import shown
 from lrsearch.experiments.pointers import parts_of
+from lrsearch.experiments.search.open_schedule import innermost, missing_peak
 from lrsearch.experiments.search.ranges import is_object
 from lrsearch.experiments.search.space import Dimension, Space
 from lrsearch.experiments.training import Training, checked
-from lrsearch.schedules import SCHEDULES
 
 OPTIMIZER: Final = "/optimizer"
 RATE: Final = "/optimizer/learning_rate"
-PEAKS: Final[Mapping[str, str]] = {
-    kind.model_fields["kind"].default: next(name for name in ("max_lr", "lr", "start_lr") if name in kind.model_fields)
-    for kind in SCHEDULES
-    if {"max_lr", "lr", "start_lr"} & set(kind.model_fields) and "schedule" not in kind.model_fields
-}
-"""Schedule kind -> its field that holds the greatest rate."""
 
 
 def is_rate(dimension: Dimension) -> bool:
@@ -56,14 +50,11 @@ def with_peak(document: dict[str, Any]) -> dict[str, Any]:
     optimizer, schedule = document.get("optimizer"), document.get("schedule")
     if not is_object(optimizer) or not is_object(schedule) or optimizer.get("learning_rate") is None:
         return document
-    result = copy.deepcopy(document)
-    innermost = result["schedule"]
-    while is_object(innermost.get("schedule")):
-        innermost = innermost["schedule"]
-    peak = PEAKS.get(str(innermost.get("kind")))
-    if peak is None or innermost.get(peak) is not None:
+    peak = missing_peak(schedule)
+    if peak is None:
         return document
-    innermost[peak] = result["optimizer"].pop("learning_rate")
+    result = copy.deepcopy(document)
+    innermost(result["schedule"])[peak] = result["optimizer"].pop("learning_rate")
     return result
 
 

@@ -8,8 +8,9 @@ from typing import Any, Final, cast
 
 import numpy as np
 
+from lrsearch.experiments.search.open_schedule import PEAKS
 from lrsearch.experiments.search.ranges import is_object
-from lrsearch.experiments.search.settings import PEAKS, with_peak
+from lrsearch.experiments.search.settings import with_peak
 from lrsearch.experiments.tuning import spread
 
 SPACING: Final = 0.5

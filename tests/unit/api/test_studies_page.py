@@ -31,6 +31,12 @@ def test_the_studies_of_searches_are_shown_below_optuna(app: FastAPI, client: Te
     assert {"Complete"} == {trial["state"] for trial in shown["trials"]}
 
 
+def test_the_address_that_the_dashboard_leaves_empty_leads_to_its_table_of_trials(client: TestClient) -> None:
+    answer = client.get("/optuna/dashboard/studies/1/trialTable", follow_redirects=False)
+    assert (307, "/optuna/dashboard/studies/1/smartSelection") == (answer.status_code, answer.headers["location"])
+    assert "/studies/:studyId/smartSelection" in client.get("/optuna/static/bundle.js").text
+
+
 def test_the_dashboard_changes_nothing(client: TestClient) -> None:
     for method, path in (("DELETE", "/optuna/api/studies/1"), ("POST", "/optuna/api/studies")):
         answer = client.request(method, path, json={"study_name": "x", "directions": ["minimize"]})

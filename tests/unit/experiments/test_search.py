@@ -13,6 +13,7 @@ from lrsearch.experiments.base import Context, Experiment, Groups, TrialRecord
 from lrsearch.experiments.packing import first_free
 from lrsearch.experiments.search import PRUNERS, SAMPLERS, Search
 from lrsearch.experiments.search.budget import Stagnation
+from lrsearch.experiments.search.plots import plots_of
 from lrsearch.spec import validate
 from lrsearch.status import TrialStatus
 from lrsearch.training.toy_trainer import ToyTrainer
@@ -77,6 +78,28 @@ def test_a_conditional_space_gives_each_schedule_its_own_parameters_and_the_rate
     for record in records:
         peak = record.setting["values"][RATE]
         assert peak == pytest.approx(record.arrays["lrs"].max(), rel=0.2)
+
+
+@pytest.mark.parametrize(
+    "schedule", [{"kind": "rex"}, {"kind": "warmup", "warmup_steps": 3, "schedule": {"kind": "cosine"}}]
+)
+def test_the_searched_rate_is_the_peak_of_a_schedule_that_the_document_fixes(schedule: dict[str, Any]) -> None:
+    search = made(schedule=schedule)
+    assert [] == search.problems()
+    assert schedule == made(**search.model_dump(mode="json", by_alias=True)).schedule.model_dump()
+    result, records = ran(search)
+    assert schedule["kind"] == result["best"]["document"]["schedule"]["kind"]
+    for record in records:
+        assert record.setting["values"][RATE] == pytest.approx(record.arrays["lrs"].max(), rel=0.05)
+        assert record.arrays["lrs"][-1] < record.arrays["lrs"].max()
+
+
+def test_the_peak_of_a_fixed_schedule_may_be_searched_in_its_own_place() -> None:
+    for given in ({}, {"max_lr": 0.1}):
+        search = made(schedule={"kind": "rex"} | given, space={"/schedule/max_lr": FLOAT})
+        assert [] == search.problems()
+        _, records = ran(search)
+        assert all(record.setting["values"]["/schedule/max_lr"] == record.arrays["lrs"].max() for record in records)
 
 
 def test_fields_of_an_option_have_their_importance_among_its_settings() -> None:
@@ -177,6 +200,42 @@ def test_two_objectives_give_a_front_that_nothing_beats() -> None:
     for one in result["pareto_front"]:
         assert not any(a <= one["objective"][0] and b < one["objective"][1] for a, b in values)
     assert result["pareto_front"]
+
+
+@pytest.mark.parametrize(
+    ("second", "front", "stairs"),
+    [
+        (
+            "minimize",
+            [[0.1, 3.0], [0.2, 1.0], [0.2, 1.0]],
+            [(0.1, 9.0), (0.1, 3.0), (0.2, 3.0), (0.2, 1.0), (4.0, 1.0)],
+        ),
+        ("maximize", [[0.1, 0.8], [0.2, 0.9]], [(0.1, 0.3), (0.1, 0.8), (0.2, 0.8), (0.2, 0.9), (4.0, 0.9)]),
+    ],
+)
+def test_the_front_is_drawn_as_the_edge_of_what_was_reached(
+    second: str, front: list[list[float]], stairs: list[tuple[float, float]]
+) -> None:
+    worst = [4.0, 9.0 if second == "minimize" else 0.3]
+    metric = {"minimize": "loss", "maximize": "accuracy"}[second]
+    result: dict[str, Any] = {
+        "settings": [
+            {"optuna_trial": at, "state": "complete", "objective": one, "values": {}}
+            for at, one in enumerate([*front, worst])
+        ],
+        "objective": [
+            {"metric": "val_loss", "at": "end", "direction": "minimize"},
+            {"metric": metric, "at": "end", "direction": second},
+        ],
+        "pareto_front": [{"objective": one} for one in front],
+        "importance": None,
+    }
+    plot = plots_of(result, "digits_mlp on digits")[0]
+    beaten, edge, kept = plot.lines
+    assert (True, second == "minimize") == (plot.x_log, plot.y_log)
+    assert [tuple(worst)] == list(zip(beaten.x, beaten.y, strict=True))
+    assert stairs == list(zip(edge.x, edge.y, strict=True))
+    assert {tuple(one) for one in front} == set(zip(kept.x, kept.y, strict=True))
 
 
 def test_a_budget_of_updates_is_never_exceeded_and_pruning_leaves_room_for_more() -> None:
@@ -426,6 +485,13 @@ BAD: list[tuple[dict[str, Any], tuple[str, str]]] = [
         {"space": {"/schedule": {"choices": [{"kind": "rex", "max_lr": 0.1, "min_lrr": 0.0}]}}},
         ("/space/~1schedule/choices/0/min_lrr", "extra_forbidden"),
     ),
+    (
+        {"schedule": {"kind": "rex"}, "space": {"/optimizer/momentum": {"type": "float", "low": 0.0, "high": 0.9}}},
+        ("/schedule/max_lr", "missing"),
+    ),
+    ({"schedule": {"kind": "rex", "max_lr": 0.1}}, ("/schedule/max_lr", "fixed_elsewhere")),
+    ({"schedule": {"kind": "rex", "min_lrr": 0.1}}, ("/schedule/min_lrr", "extra_forbidden")),
+    ({"schedule": {"kind": "triangular", "half_cycle_steps": 4}}, ("/schedule/base_lr", "missing")),
     ({"batch_size": 5000}, ("/batch_size", "at_most_training_set")),
     ({"limits": {"trials": 3}}, ("/budget/trials", "too_many_trials")),
     ({"limits": {"trials": 1}, "seeds": 2, "budget": {"updates": 100}}, ("/limits/trials", "too_many_trials")),
