@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import logging
+import multiprocessing
 import os
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import cache, partial
+from typing import Any, TypeAlias
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import numpy as np
 from pydantic import TypeAdapter
 
+from benchmarks.prior_search import Race, Reached
+from benchmarks.prior_table import PER_DECADE, Setting, Table
 from benchmarks.regret.evaluate import advice
 from benchmarks.regret.store import load
 from benchmarks.rows import Row, at_least, markdown, table
-from lrsearch.experiments.base import Context, TrialRecord
 from lrsearch.experiments.search import Search
 from lrsearch.spec import validate
 from lrsearch.suggestions.consensus import Consensus
@@ -24,12 +27,14 @@ from lrsearch.training.keras import default_trainer
 from lrsearch.training.trainer import Trainer
 
 TITLE = "A search led by range tests"
-SEEDS, TRIALS, EPOCHS, RUNS = 10, 25, 20, 3
-"""Searches of each kind, settings of each, epochs of a run, and runs (seeds) of a setting, whose mean is what counts."""
+SEEDS, TRIALS, EPOCHS, RUNS = 10, 80, 20, 3
+"""Searches of each kind, settings of each at most, epochs of a run, and runs (seeds) of a setting, whose mean a search sees."""
+RATES, QUICK_RATES = (1e-7, 10.0), (1e-2, 1e-1)
+"""Ends of the rates."""
 HELD_OUT = 0.4
 """Share that judges: with the usual fifth some of these sets leave 30 samples, whose least loss is a matter of luck."""
 NEAR = 0.01
-"""How near the best known loss counts as reached."""
+"""How near the best loss counts as reached."""
 TASKS: dict[str, dict[str, Any]] = {
     "blobs": {"model": "blobs_mlp", "optimizer": {"kind": "sgd"}, "batch_size": 20},
     "digits": {"model": "digits_mlp", "optimizer": {"kind": "sgd", "momentum": 0.9}, "batch_size": 64},
@@ -45,54 +50,57 @@ METHODS: dict[str, dict[str, Any]] = {
 PRUNERS: tuple[str, ...] = ("none", "median", "successive_halving")
 """The same one for all methods: no pruner, Optuna's default, and ours."""
 SPACE: dict[str, Any] = {
-    "/optimizer/learning_rate": {"type": "float", "low": 1e-7, "high": 10.0, "log": True},
+    "/optimizer/learning_rate": {"type": "float", "log": True},
     "/schedule": {"choices": [None, {"kind": "cosine"}]},
 }
-Series = tuple[np.ndarray, np.ndarray]
-"""Best loss so far after each setting, and updates so far (those of the range tests first)."""
-Measured = dict[str, list[list[Series]]]
-"""Data set -> for each seed the search of each method."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reached:
-    """Settings and updates that a search took to a goal; all of them, where it never came there."""
-
-    settings: int
-    updates: float
-    is_there: bool
+"""The rate without its ends."""
+Found: TypeAlias = dict[str, dict[str, list[dict[str, Reached]]]]
+"""Pruner -> data set -> for each seed the search of each method."""
 
 
 def report(quick: bool = False) -> str:
     """Median settings and updates of each method, as Markdown."""
-    trainer, logger = default_trainer(), logging.getLogger("tensorflow")
-    logger.setLevel(logging.ERROR)
-    found = {pruner: measured(trainer, pruner, quick=quick) for pruner in (PRUNERS[-1:] if quick else PRUNERS)}
-    words = (
-        f"Searching rate (1e-7 to 10) and schedule of {len(TASKS)} tasks with {SEEDS} seeds, {TRIALS} settings of {RUNS} runs of "
-        f"{EPOCHS} epochs each: settings and updates until a mean validation loss within {NEAR:.0%} of the best known one, which "
-        "is the least of all methods under the same seed and pruner (same weights and data order), and until one of what the rival "
-        "itself finds in the end. Updates count those of the range tests; a search that never gets there counts with all its "
-        "settings and updates. The prior's own numbers come "
-        f"from the regret benchmark, not from these searches: {_offsets()}."
-    )
-    cells = [row for pruner, reached in found.items() for row in _cells(pruner, reached)]
+    if quick:
+        found = measured(map, list(TASKS)[:1], seeds=1, ends=QUICK_RATES)
+    else:
+        with ProcessPoolExecutor(os.cpu_count(), multiprocessing.get_context("spawn")) as pool:
+            found = measured(pool.map, list(TASKS), seeds=SEEDS, ends=RATES)
     head = ("pruner", "task", "method", "settings, median", "updates, median", "seeds that got there")
-    rows = [row for pruner, reached in found.items() for row in _rows(pruner, reached)]
-    return "\n\n".join([words, table(rows), markdown(head, cells)])
+    return "\n\n".join([_words(), table(_rows(found)), markdown(head, _cells(found))])
 
 
-def measured(trainer: Trainer, pruner: str, *, quick: bool = False) -> Measured:
-    """Every task under a pruner."""
-    seeds, trials = (1, 4) if quick else (SEEDS, TRIALS)
-    tasks = list(TASKS)[:1] if quick else list(TASKS)
-    return {data: [_searches(trainer, data, seed, trials, pruner) for seed in range(seeds)] for data in tasks}
+def measured(
+    mapped: Callable[..., Iterable[Any]], tasks: Sequence[str], *, seeds: int, ends: tuple[float, float]
+) -> Found:
+    """Train every table, then run every search on them.
+
+    Args:
+        mapped: as the builtin `map`: here, or in other processes.
+        tasks: their names.
+        seeds: searches of each kind.
+        ends: of the rates.
+    """
+    pairs = [(data, seed) for data in tasks for seed in range(seeds)]
+    tables = dict(zip(pairs, mapped(partial(_trained, ends=ends), pairs), strict=True))
+    truths = {data: _truth([one for (name, _), one in tables.items() if name == data]) for data in tasks}
+    given = [(*pair, tables[pair], truths[pair[0]]) for pair in pairs]
+    raced = dict(zip(pairs, mapped(partial(_raced, ends=ends), given), strict=True))
+    return {
+        pruner: {data: [raced[data, seed][pruner] for seed in range(seeds)] for data in tasks} for pruner in PRUNERS
+    }
 
 
-def _searches(trainer: Trainer, data: str, seed: int, trials: int, pruner: str) -> list[Series]:
-    """Every method under one seed."""
-    kind = {"pruner": {"kind": pruner}}
-    return [_searched(trainer, data, seed, trials, method | kind) for method in METHODS.values()]
+def _words() -> str:
+    return (
+        f"Searching rate ({RATES[0]:g} to {RATES[1]:g}) and schedule of {len(TASKS)} tasks with {SEEDS} seeds, {TRIALS} settings of "
+        f"{RUNS} runs of {EPOCHS} epochs each at most: settings and updates until one has come to its end whose loss is within "
+        f"{NEAR:.0%} of the best. A setting's loss is the mean held-out loss over the runs of all {SEEDS} seeds, so that no lucky run "
+        f"counts; a search sees its own {RUNS}. Every run is really trained, once, at rates a {PER_DECADE}th of a decade apart, and all "
+        "searches take their runs from there (rates are rounded to the nearest). Updates count those of the range tests and of "
+        f"pruned runs; a search that never gets there counts with all it made, {TRIALS} settings, for every method alike, so a median "
+        "is exact where more than half of the seeds got there. The prior's own numbers come from the regret benchmark, not from "
+        f"these searches: {_offsets()}."
+    )
 
 
 def _offsets() -> str:
@@ -107,77 +115,72 @@ def _offsets() -> str:
     return f"there the best rate lies {low:+.2f} to {high:+.2f} decades (5 % to 95 %) from the suggestion, in the median {middle:+.2f}"
 
 
-def _cells(pruner: str, found: Measured) -> list[tuple[str, ...]]:
-    """A row for each task and method: settings and updates to the best known loss."""
+@cache
+def _trainer() -> Trainer:
+    """One a process: it keeps what it compiled."""
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    return default_trainer()
+
+
+def _trained(pair: tuple[str, int], *, ends: tuple[float, float]) -> Table:
+    return Table.trained(_search(*pair, METHODS["prior"], ends), _trainer(), ends)
+
+
+def _truth(tables: Sequence[Table]) -> dict[Setting, float]:
+    """Setting -> mean loss over all seeds."""
+    losses = [one.losses() for one in tables]
+    return {setting: float(np.mean([one[setting] for one in losses])) for setting in losses[0]}
+
+
+def _raced(
+    given: tuple[str, int, Table, Mapping[Setting, float]], *, ends: tuple[float, float]
+) -> dict[str, dict[str, Reached]]:
+    """Pruner -> method -> when it got there."""
+    data, seed, runs, truth = given
+    goal = (1 + NEAR) * min(truth.values())
+    return {
+        pruner: {
+            name: Race(_search(data, seed, method | {"pruner": {"kind": pruner}}, ends), runs, truth, goal).run()
+            for name, method in METHODS.items()
+        }
+        for pruner in PRUNERS
+    }
+
+
+def _cells(found: Found) -> list[tuple[str, ...]]:
+    """A row for each pruner, task and method."""
     rows: list[tuple[str, ...]] = []
-    for data, searches in found.items():
-        for at, method in enumerate(METHODS):
-            reached = [_to(series[at], _goal(series)) for series in searches]
-            settings, updates = (
-                np.median([one.settings for one in reached]),
-                np.median([one.updates for one in reached]),
-            )
-            there = f"{sum(one.is_there for one in reached)} of {len(reached)}"
-            rows.append((pruner, data, method, f"{settings:.0f}", f"{updates:,.0f}", there))
+    for pruner, tasks in found.items():
+        for data, seeds in tasks.items():
+            for method in METHODS:
+                reached = [one[method] for one in seeds]
+                settings, updates = (
+                    float(np.median([getattr(one, name) for one in reached])) for name in ("settings", "updates")
+                )
+                there = f"{sum(one.is_there for one in reached)} of {len(reached)}"
+                rows.append((pruner, data, method, f"{settings:.0f}", f"{updates:,.0f}", there))
     return rows
 
 
-def _rows(pruner: str, found: Measured) -> list[Row]:
-    """Updates of the rivals over ours, to the best known loss, and to the best that the rival itself finds."""
+def _rows(found: Found) -> list[Row]:
+    """Updates of the rivals over ours, under the same pruner."""
     rows: list[Row] = []
-    for at, method in enumerate(METHODS):
-        if at:
-            best = [_ratio(searches, at, _goal) for searches in found.values()]
-            own = [_ratio(searches, at, lambda series, at=at: float(series[at][0][-1])) for searches in found.values()]
-            rows.append(_row(f"updates to the best known loss, pruner {pruner}: {method} / led by range tests", best))
-            rows.append(_row(f"updates to the best loss that {method} finds, pruner {pruner}: {method} / led", own))
+    for pruner, tasks in found.items():
+        for method in list(METHODS)[1:]:
+            ratios = [_median(seeds, method) / _median(seeds, "prior") for seeds in tasks.values()]
+            detail = f"geometric mean over the tasks; {min(ratios):.2g} to {max(ratios):.2g}"
+            what = f"updates to the best loss, pruner {pruner}: {method} / led by range tests"
+            rows.append(Row(what, float(np.exp(np.log(ratios).mean())), "", detail, at_least(3)))
     return rows
 
 
-def _row(what: str, ratios: Sequence[float]) -> Row:
-    detail = f"geometric mean over the tasks; {min(ratios):.2g} to {max(ratios):.2g}"
-    return Row(what, float(np.exp(np.log(ratios).mean())), "", detail, at_least(3))
+def _median(seeds: Sequence[Mapping[str, Reached]], method: str) -> float:
+    return float(np.median([one[method].updates for one in seeds]))
 
 
-def _goal(series: Sequence[Series]) -> float:
-    return min(float(best[-1]) for best, _ in series)
-
-
-def _ratio(searches: Sequence[Sequence[Series]], at: int, goal: Callable[[Sequence[Series]], float]) -> float:
-    """Median over the seeds of a rival's updates to a goal over that of ours."""
-    theirs, ours = (np.median([_to(series[one], goal(series)).updates for series in searches]) for one in (at, 0))
-    return float(theirs / ours)
-
-
-def _to(series: Series, goal: float) -> Reached:
-    """When a search came within `NEAR` of a goal; with all it did, where it never came there."""
-    best, updates = series
-    at = int(np.argmax(best <= (1 + NEAR) * goal))
-    is_there = bool(best[at] <= (1 + NEAR) * goal)
-    place = at if is_there else len(best) - 1
-    return Reached(place + 1, float(updates[place]), is_there)
-
-
-def _searched(trainer: Trainer, data: str, seed: int, trials: int, method: dict[str, Any]) -> Series:
-    """One search, in this process: after each setting the best value so far, and the updates of all runs so far."""
-    search, records = _search(data, seed, trials, method), list[TrialRecord]()
-    search.run(Context(trainer, records.append))
-    made = {record.number: len(record.arrays["losses"]) for record in records}
-    by_number = {record.number: record for record in records}
-    spent = float(sum(made[number] for number in range(search.first)))
-    values: list[float] = []
-    updates: list[float] = []
-    for slot in range(search.settings):
-        numbers = search.numbers(slot)
-        value = search.objectives[0].mean([by_number.get(number) for number in numbers])
-        spent += sum(made.get(number, 0) for number in numbers)
-        values.append(np.inf if value is None else value)
-        updates.append(spent)
-    return np.minimum.accumulate(values), np.array(updates)
-
-
-def _search(data: str, seed: int, trials: int, method: dict[str, Any]) -> Search:
-    task = TASKS[data]
+def _search(data: str, seed: int, method: dict[str, Any], ends: tuple[float, float]) -> Search:
+    """The document of a search; seeds lie apart, so that no two searches share a run."""
+    task, rate = TASKS[data], SPACE["/optimizer/learning_rate"]
     document = {
         "schema": 1,
         "kind": "search",
@@ -187,10 +190,11 @@ def _search(data: str, seed: int, trials: int, method: dict[str, Any]) -> Search
         "epochs": EPOCHS,
         "validation": {"share": HELD_OUT},
         "seeds": RUNS,
-        "space": SPACE,
+        "space": SPACE | {"/optimizer/learning_rate": rate | {"low": ends[0], "high": ends[1]}},
         "objective": {"metric": "val_loss"},
-        "budget": {"trials": trials},
-        "seed": seed,
+        "budget": {"trials": TRIALS},
+        "together": 1,
+        "seed": 1_000 * seed,
         **method,
     }
     search: Search = validate(TypeAdapter(Search), document)

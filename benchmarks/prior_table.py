@@ -88,7 +88,7 @@ class TableTrainer:
         while left:
             epoch += 1
             for index, run in list(left.items()):
-                if epoch > len(run.history["loss"]):
+                if epoch > len(run.history.get("loss", ())):
                     ended[index] = left.pop(index)
                 elif isinstance(answer := observer(index, self._segment(run, epoch)), Stop):
                     ended[index] = self._cut(left.pop(index), epoch, answer.reason)

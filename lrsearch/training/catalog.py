@@ -82,7 +82,7 @@ def check(model: ModelSpec, data: DataSpec, *, settings: Settings | None = None)
     if data_row is None:
         problems.append(_unknown("/data/name", "data set", data.name, datasets()))
     else:
-        problems += _absence(data_row, settings or Settings())
+        problems += _absence(data_row, settings)
     if model_row is not None and data_row is not None:
         problems += _misfit(model_row, data_row)
     return problems
@@ -174,9 +174,12 @@ def _shape(shape: tuple[int, ...]) -> str:
     return " x ".join(str(size) for size in shape)
 
 
-def _absence(row: DatasetRow, settings: Settings) -> list[Problem]:
+def _absence(row: DatasetRow, settings: Settings | None) -> list[Problem]:
     """Data that is not on this machine and may not be downloaded."""
-    if row.locate is None or settings.downloads != "never" or resolve(row.locate)(settings) is not None:
+    if row.locate is None:
+        return []  # without reading the environment, which takes milliseconds: a search checks every setting
+    settings = settings or Settings()
+    if settings.downloads != "never" or resolve(row.locate)(settings) is not None:
         return []
     return [
         Problem(
