@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from celery import Celery, signals
 from lrsearch import queue
 from lrsearch.artifacts import ArtifactStore
 from lrsearch.db import Database
+from lrsearch.experiments.search.importance import load_ahead
 from lrsearch.log import configure as configure_log
 from lrsearch.settings import Settings
 from worker import device, recycling, tether
@@ -82,7 +84,7 @@ def install(app: Celery, settings: Settings) -> None:
 
 
 def start_child(settings: Settings, is_leaving: Callable[[], bool] = lambda: False) -> Child:
-    """Open the database, say "warming up", load the trainer, say "idle".
+    """Open the database, say "warming up", load the trainer, say "idle"; what concluding a job needs is loaded beside.
 
     Raises:
         Misconfigured: TensorFlow is not installed.
@@ -102,4 +104,5 @@ def start_child(settings: Settings, is_leaving: Callable[[], bool] = lambda: Fal
     )
     presence.say("idle", device=device_name)
     log.info("warm", trainer=trainer.name, device=device_name, seconds=round(time.monotonic() - started, 3))
+    threading.Thread(target=load_ahead, name="load-ahead", daemon=True).start()
     return Child(runtime, presence)

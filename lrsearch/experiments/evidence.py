@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from lrsearch.experiments.base import TrialRecord
 from lrsearch.experiments.numbers import finite_or_none, summed
-from lrsearch.experiments.statistics import LEVEL, MOST_FINITE, t_quantile
+from lrsearch.experiments.statistics import LEVEL, MOST_FINITE
 
 MOST_POINTS: Final = 200
 """Points of a curve in a result; the whole curves are those of the trials."""
@@ -46,6 +46,8 @@ def thinned(length: int) -> NDArray[np.int64]:
 
 
 def _band(metric: str, records: Sequence[TrialRecord], epochs: int, kept: NDArray[np.int64]) -> dict[str, Any]:
+    from scipy.stats import t
+
     rows = np.full((len(records), epochs), np.nan)
     for row, record in zip(rows, records, strict=True):
         values = record.arrays.get(f"history/{metric}", np.empty(0))
@@ -54,7 +56,7 @@ def _band(metric: str, records: Sequence[TrialRecord], epochs: int, kept: NDArra
     count = np.isfinite(rows).sum(axis=0)
     mean = np.nansum(rows, axis=0) / np.maximum(count, 1)
     squares = np.nansum((rows - mean) ** 2, axis=0) / np.maximum(count - 1, 1)
-    reach = t_quantile((1 + LEVEL) / 2, np.maximum(count - 1, 1)) * np.sqrt(squares / np.maximum(count, 1))
+    reach = t.ppf((1 + LEVEL) / 2, np.maximum(count - 1, 1)) * np.sqrt(squares / np.maximum(count, 1))
     mean[count == 0] = np.nan
     reach[count < 2] = np.nan
     return {

@@ -53,16 +53,10 @@ def estimated(values: Sequence[float], level: float = LEVEL) -> Estimated:
     mean = float(np.mean(values))
     if len(values) == 1:
         return Estimated(mean, None)
-    quantile = float(t_quantile((1 + level) / 2, np.array(len(values) - 1)))
-    reach = quantile * float(np.std(values, ddof=1)) / math.sqrt(len(values))
+    from scipy.stats import t
+
+    reach = float(t.ppf((1 + level) / 2, len(values) - 1)) * float(np.std(values, ddof=1)) / math.sqrt(len(values))
     return Estimated(mean, (mean - reach, mean + reach))
-
-
-def t_quantile(share: float, freedom: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Quantile of Student's t distribution: of a share, 0 < share < 1, for each number of degrees of freedom, >= 1."""
-    from scipy.special import stdtrit  # scipy.stats, which has the same, takes a second to load
-
-    return np.asarray(stdtrit(freedom, share), dtype=np.float64)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -107,7 +101,7 @@ def paired_tests(values: Mapping[str, Sequence[float]]) -> list[PairedTest]:
 
 def _p_values(differences: NDArray[np.float64]) -> NDArray[np.float64]:
     """Of each row; 1 where a test says nothing (one seed, a diverged run), 0 for a constant difference that is not 0."""
-    from scipy.special import stdtr
+    from scipy.stats import ttest_1samp
 
     p_values = np.ones(len(differences))
     is_tested = np.isfinite(differences).all(axis=1) & (differences.shape[1] >= 2)
@@ -115,8 +109,7 @@ def _p_values(differences: NDArray[np.float64]) -> NDArray[np.float64]:
     p_values[is_constant & (differences[:, :1] != 0).any(axis=1)] = 0.0
     open_rows = is_tested & ~is_constant
     if open_rows.any():
-        tested, n = differences[open_rows], differences.shape[1]
-        p_values[open_rows] = 2.0 * stdtr(n - 1, -np.abs(tested.mean(axis=1)) / (tested.std(axis=1, ddof=1) / n**0.5))
+        p_values[open_rows] = ttest_1samp(differences[open_rows], 0.0, axis=1).pvalue
     return p_values
 
 

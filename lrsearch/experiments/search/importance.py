@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-import numpy as np
-
-from lrsearch.experiments.search.ped_anova import divergences
+from lrsearch.experiments.search.ranges import Choices, FloatRange
 from lrsearch.experiments.search.space import Dimension, Option, Space
 from lrsearch.spec import escape
+
+if TYPE_CHECKING:
+    from optuna.distributions import BaseDistribution
 
 LEAST_SETTINGS: Final = 8
 """Fewer finite values say nothing about importance."""
 Tried: TypeAlias = Sequence[tuple[Mapping[str, Any], float | None]]
 """Names and values of each setting, and its objective, smaller being better; None or not finite: it says nothing."""
+
+
+def load_ahead() -> None:
+    """Import what importances and intervals need, scikit-learn and scipy.stats: some 2 s, which no job should wait for."""
+    import optuna.importance  # noqa: F401 # pyright: ignore[reportUnusedImport]
 
 
 def importance_of(space: Space, tried: Tried) -> dict[str, float] | None:
@@ -65,11 +72,35 @@ def _has(values: Mapping[str, Any], dimension: Dimension, option: Option) -> boo
 
 
 def _shares(dimensions: Sequence[Dimension], tried: Tried) -> dict[str, float] | None:
+    import optuna
+
     ended = [(values, value) for values, value in tried if value is not None and math.isfinite(value)]
     if len(ended) < LEAST_SETTINGS or not dimensions or len({value for _, value in ended}) < 2:
         return None
-    found = divergences(dimensions, [values for values, _ in ended], np.array([value for _, value in ended]))
-    total = sum(found)
-    shares = [one / total for one in found] if total > 0 else [1.0 / len(found)] * len(found)
-    by_name = zip((one.name for one in dimensions), shares, strict=True)
-    return dict(sorted(by_name, key=lambda one: one[1], reverse=True))
+    distributions = {one.name: _distribution(one, ended) for one in dimensions}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        study = optuna.create_study()
+        for values, value in ended:
+            drawn = {one.name: values[one.name] for one in dimensions}
+            study.add_trial(optuna.trial.create_trial(value=value, params=drawn, distributions=distributions))
+        try:
+            found = optuna.importance.get_param_importances(study)
+        except (ValueError, RuntimeError):
+            return None
+    total = sum(found.values())
+    return {name: share / total for name, share in found.items()} if total > 0 else None
+
+
+def _distribution(dimension: Dimension, ended: Tried) -> BaseDistribution:
+    """Optuna's distribution of a range; ends that were left out are those of the values."""
+    from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+
+    match dimension.range:
+        case Choices():
+            return CategoricalDistribution([option.label for option in dimension.options])
+        case FloatRange() as one:
+            seen = [float(values[dimension.name]) for values, _ in ended]
+            return FloatDistribution(min(seen), max(seen), log=one.log)
+        case one:
+            return IntDistribution(one.low, one.high, log=one.log, step=one.step)
