@@ -62,6 +62,10 @@ class Remembering(SuggestionRule):
         """As the rule."""
         return self.rule.choose(reading)
 
+    def level_of(self, answer: Suggestion) -> float | None:
+        """As the rule."""
+        return self.rule.level_of(answer)
+
 
 def advice(task: Measured, rule: SuggestionRule, repeats: int = REPEATS, ramp: str = "ramp") -> list[Suggestion]:
     """A rule's answers on a task, one a draw."""

@@ -1,6 +1,7 @@
 """The race of `confirm: true`, replayed on stored losses: candidates on the benchmark's grid around a suggestion.
 
-A job's candidates lie around the suggestion itself, at most an eighth of a decade beside those of the replay, whose
+Where a draw has no suggestion the race is run around Keras' default rate, and a winner that has learned nothing is no answer,
+as in a job; its control is stood for by `Measured.nothing`. A job's candidates lie around the suggestion itself, at most an eighth of a decade beside those of the replay, whose
 losses are known. `moved` tells what that changes: the replay decides by the losses of its own candidates, and the job's
 candidate in the same place is judged.
 """
@@ -15,14 +16,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.regret.evaluate import figures, regrets
-from benchmarks.regret.fit import folds
+from benchmarks.regret.fit import folds, kind_of
 from benchmarks.regret.measure import GRID
 from benchmarks.regret.truth import Measured
-from lrsearch.experiments.race import Race, smoothed_places
+from lrsearch.experiments.race import Race, learned, smoothed_places
+from lrsearch.training import catalog
 
 Floats = NDArray[np.float64]
 Places = Callable[[Floats], Floats]
 
+STEP: Final = float(GRID[1] - GRID[0])
+"""Decades between the measured rates."""
 LENGTHS: Final = ("50 updates", "100 updates", "200 updates", "all updates")
 """The checkpoints of `Measured.race`."""
 DEFAULT_LENGTH: Final = 2
@@ -38,15 +42,21 @@ def winner(
     *,
     places: Places = smoothed_places,
 ) -> float:
-    """log10 of the winner among the grid's rates next to the candidates of the race; NaN without a suggestion."""
-    if np.isnan(log_rate):
-        return np.nan
-    middle = int(np.argmin(np.abs(GRID - log_rate)))
-    half = race.candidates // 2
-    part = slice(max(0, middle - half), min(len(GRID), middle + half + 1))
-    losses = task.race[checkpoint][part][:, list(seeds)]
-    pulled = race.pull * losses.shape[0] * (GRID[part] - GRID[middle]) ** 2
-    return float(GRID[part][int(np.argmin(places(losses) + pulled))])
+    """log10 of the winner among the measured rates next to the candidates of the race; NaN where it has learned nothing."""
+    rates = task.race_rates
+    middle = int(np.argmin(np.abs(rates - log_rate)))
+    chosen = middle + round(race.spacing / STEP) * (np.arange(race.candidates) - race.candidates // 2)
+    chosen = chosen[(chosen >= 0) & (chosen < len(rates))]
+    losses = task.race[checkpoint][chosen][:, list(seeds)]
+    pulled = race.pull * len(chosen) * (rates[chosen] - rates[middle]) ** 2
+    won = int(np.argmin(places(losses) + pulled))
+    return float(rates[chosen[won]]) if learned(float(losses[won].mean()), task.nothing) else np.nan
+
+
+def middles(tasks: Sequence[Measured], answers: Floats) -> Floats:
+    """log10 of the rates that are raced around: the answers, and without one Keras' default for the optimizer."""
+    defaults = [np.log10(catalog.optimizers()[kind_of(task)].default_lr) for task in tasks]
+    return np.where(np.isnan(answers), np.array(defaults)[:, None], answers)
 
 
 def winners(
@@ -59,15 +69,14 @@ def winners(
                 winner(task, x, race, checkpoint, [(i + j) % 3 for j in range(race.seeds)], places=places)
                 for i, x in enumerate(row)
             ]
-            for task, row in zip(tasks, answers, strict=True)
+            for task, row in zip(tasks, middles(tasks, answers), strict=True)
         ]
     )
 
 
-def moved(answers: Floats, won: Floats) -> Floats:
-    """The winners moved to the job's candidates: by the distance of the suggestion from the rate of the grid next to it."""
-    nearest = GRID[np.argmin(np.abs(np.nan_to_num(answers)[..., None] - GRID), axis=-1)]
-    return won + (answers - nearest)
+def moved(around: Floats, won: Floats) -> Floats:
+    """The winners moved to the job's candidates: by the distance of what is raced around from the measured rate next to it."""
+    return won + around - STEP * np.round(around / STEP)
 
 
 def unsmoothed(losses: Floats) -> Floats:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.regret import bounds, fresh, sentences, unseen, wider
-from benchmarks.regret import rows as added
+from benchmarks.regret import bounds, corrections, fresh, race_report, sentences, unseen, wider
 from benchmarks.regret.ablations import (
     FEATURE_HEAD,
     NEIGHBOUR_HEAD,
@@ -37,27 +36,22 @@ from benchmarks.regret.evaluate import (
     theirs,
 )
 from benchmarks.regret.fit import Fit, folds, folds_by_optimizer
-from benchmarks.regret.intervals import holds, interval_rows, later_rows
-from benchmarks.regret.measure import GRID, VERDICT_TASKS
-from benchmarks.regret.races import DEFAULT_LENGTH, LENGTHS, chosen_anew, moved, winners
+from benchmarks.regret.intervals import evidence_rows, interval_rows, later_rows
+from benchmarks.regret.measure import VERDICT_TASKS
+from benchmarks.regret.race_report import default_races
 from benchmarks.regret.rivals import RIVALS, Rival
-from benchmarks.regret.store import load_case_races, load_checked, load_cycles, load_verdicts
+from benchmarks.regret.store import load_checked, load_cycles, load_verdicts
 from benchmarks.regret.truth import Measured
 from benchmarks.regret.usual import USUAL_HEAD, usual_rows
-from lrsearch.experiments.confirmation import LEAST_HELD_OUT
-from lrsearch.experiments.race import Race, smoothed_places
 from lrsearch.suggestions.base import Suggestion
 from lrsearch.suggestions.consensus import Consensus
-from lrsearch.training import catalog
-from lrsearch.training.data_order import kept_samples
 
 Floats = NDArray[np.float64]
 Tasks = Sequence[Measured]
 
-INTERVAL_HEAD: Final = ("interval", "holds", "decades wide")
-RACES: Final = ((9, 1, 2), (9, 3, 2), (11, 3, 2), (15, 3, 0), (15, 3, 1), (15, 3, 2), (15, 3, 3))
-"""Races of the table: candidates, seeds, place of the length in `LENGTHS`."""
-
+INTERVAL_HEAD: Final = ("interval", "answers", "holds", "decades wide")
+RACE_HEAD: Final = ("race", *HEAD, "extra updates")
+CASE_HEAD: Final = ("case", "winner of the race, its held-out loss, and what it must stay under")
 SETS: Final = {"fresh": fresh.tasks, "harder": wider.tasks, "unseen": unseen.tasks}
 """Sets of tasks measured after the rule's numbers were fitted, in their order."""
 
@@ -107,7 +101,7 @@ class Report:
     @staticmethod
     def race_around(tasks: Tasks, answers: Floats) -> Floats:
         """The winners of the default race around answers; NaN on tasks without stored races."""
-        won = winners(tasks, answers, Race(), DEFAULT_LENGTH)
+        won = default_races(tasks, answers)
         return np.where([[np.isfinite(task.race).any()] for task in tasks], won, np.nan)
 
     @cached_property
@@ -118,7 +112,14 @@ class Report:
     @cached_property
     def won(self) -> Floats:
         """The winners of the default race around held-out `consensus`: shape (raced tasks, draws)."""
-        return winners(self.raced, self.held_out[self.has_race], Race(), DEFAULT_LENGTH)
+        return default_races(self.raced, self.held_out[self.has_race])
+
+    @cached_property
+    def all_raced(self) -> tuple[Tasks, Floats]:
+        """The tasks with stored races, the first and the later ones, and log10 of the rule's answers: held out, and as it ships."""
+        later = [i for i, task in enumerate(self.fresh) if np.isfinite(task.race).any()]
+        answers = np.concatenate([self.held_out[self.has_race], self.fresh_answers[later]])
+        return [*self.raced, *(self.fresh[i] for i in later)], answers
 
     def row(self, name: str, answers: Floats, cost: str) -> list[str]:
         """One rule in the main table."""
@@ -157,40 +158,6 @@ class Report:
         """What `consensus` says where there may be nothing to say."""
         rows = [_verdict_row(case, advice(case, Consensus())) for case in load_verdicts()]
         return table(["case", "verdicts of 8 draws", "worst regret of the rates given"], rows)
-
-    def races(self) -> str:
-        """The job with `confirm: true`, by length and size of the race, and what its parts are worth."""
-        around = self.held_out[self.has_race]
-        rows = [self._raced(Race(candidates=size, seeds=seeds), length) for size, seeds, length in RACES]
-        again = np.where(np.isnan(self.won), np.nan, chosen_anew(self.raced, around))
-        default = self._cost(Race(), DEFAULT_LENGTH)
-        rows += [
-            self._raced(Race(pull=0.0), DEFAULT_LENGTH, "the default race without pull"),
-            self._race_row("the default race, judged at the job's own candidates", moved(around, self.won), default),
-            self._race_row("pull, size and smoothing chosen anew without each data set", again, "-"),
-        ]
-        return table(["race", *HEAD, "extra updates"], rows)
-
-    def _raced(self, race: Race, checkpoint: int, name: str | None = None) -> list[str]:
-        answers = winners(self.raced, self.held_out[self.has_race], race, checkpoint)
-        said = f"{race.candidates} rates, {race.seeds} seed{'s' * (race.seeds > 1)}, {LENGTHS[checkpoint]}"
-        return self._race_row(name or said, answers, self._cost(race, checkpoint))
-
-    def _cost(self, race: Race, checkpoint: int) -> str:
-        return f"{int(np.mean([task.race_steps[checkpoint] for task in self.raced])) * race.trials:,}"
-
-    def _race_row(self, name: str, answers: Floats, cost: str) -> list[str]:
-        return [name, *figures(regrets(self.raced, answers)).cells(), cost]
-
-    def raced_intervals(self) -> Iterator[list[str]]:
-        """How often intervals around the winner of the default race hold."""
-        for reach in (0.0, 0.05, 0.125):
-            held = [
-                holds(task, x - reach, x + reach)
-                for task, row in zip(self.raced, self.won, strict=True)
-                for x in row[~np.isnan(row)]
-            ]
-            yield [f"winner of the race ± {reach} decades", f"{np.mean(held):.0%}", f"{2 * reach:.2f}"]
 
     def by(self, name: str, key: Callable[[Measured], str]) -> str:
         """Held-out `consensus`, the default race around it, and the best-known rival, for each value of a key."""
@@ -249,32 +216,27 @@ class Report:
         rows += [[name, *figures(regrets(self.fresh, answers)).cells()] for name, answers in found.items()]
         return table(["rule", *HEAD], rows)
 
-    def case_races(self) -> str:
-        """What the default race says of the cases without a right rate."""
-        added.register()
-        races, rows = load_case_races(), list[list[str]]()
-        for case in load_verdicts():
-            name = next(name for name, task in VERDICT_TASKS.items() if task == case.task)
-            rows.append([name, _raced_case(case, races[name])])
-        return table(["case", "winner of the race, its held-out loss, and what it must stay under"], rows)
-
-    def failures(self, count: int = 12) -> str:
-        """The tasks on which held-out `consensus` does worst."""
-        found = regrets(self.tasks, self.held_out)
+    @staticmethod
+    def failures(tasks: Tasks, answers: Floats, count: int) -> str:
+        """The tasks on which some answers do worst."""
+        found = regrets(tasks, answers)
         means = np.array([np.nanmean(row) if (~np.isnan(row)).any() else np.nan for row in found])
         missing = np.isnan(found).mean(axis=1)
         order = np.argsort(-(np.nan_to_num(means) + missing))[:count]
         rows = [
             [
-                self.tasks[i].task.name,
+                tasks[i].task.name,
+                str(tasks[i].task.family.updates),
                 "-" if np.isnan(means[i]) else f"{means[i]:.3f}",
                 f"{missing[i]:.0%}",
-                _rate(float(np.nanmedian(self.held_out[i])) if missing[i] < 1.0 else np.nan),
-                _rate(self.tasks[i].best),
+                _rate(float(np.nanmedian(answers[i])) if missing[i] < 1.0 else np.nan),
+                _rate(tasks[i].best),
             ]
             for i in order
         ]
-        return table(["task", "mean regret", "no answer", "median suggestion", "best rate of the grid"], rows)
+        return table(
+            ["task", "updates", "mean regret", "no answer", "median suggestion", "best rate of the grid"], rows
+        )
 
     def blocks(self) -> dict[str, str]:
         """Everything that is printed, and written into the pages: name of the block -> Markdown."""
@@ -286,19 +248,27 @@ class Report:
             "optimizers": self.by("optimizer", lambda task: task.task.optimizer),
             "sizes": self.by("weights", size_class),
             "data_sets": self.by("data", lambda task: task.task.family.group),
-            "failures": self.failures(),
-            "races": self.races(),
+            "failures": self.failures(self.tasks, self.held_out, 12),
+            "races": table(RACE_HEAD, race_report.race_rows(self)),
+            "costs": table(RACE_HEAD, race_report.cost_rows(self)),
             "fresh": self.fresh_rules(),
             "intervals": table(
                 INTERVAL_HEAD,
-                [*interval_rows(self.tasks), *later_rows(self.tasks, self.fresh), *self.raced_intervals()],
+                [
+                    *interval_rows(self.tasks),
+                    *later_rows(self.tasks, self.fresh),
+                    *evidence_rows(self.tasks, self.fresh),
+                    *race_report.interval_rows(self),
+                ],
             ),
             "bounds": table(bounds.HEAD, bounds.bounds_rows(load_cycles())),
             "sets": self.sets(),
             "usual": self.usual(),
+            "corrections": table(corrections.HEAD, corrections.correction_rows([*self.tasks, *self.fresh])),
+            "later_failures": self.failures(self.fresh, self.fresh_answers, 16),
             "verdicts": self.verdicts(),
             "checked": table(CHECKED_HEAD, case_rows(load_checked())),
-            "verdict_races": self.case_races(),
+            "verdict_races": table(CASE_HEAD, race_report.case_rows()),
         }
         return tables | sentences.blocks(self)
 
@@ -310,24 +280,6 @@ def _verdict_row(case: Measured, answers: Sequence[Suggestion]) -> list[str]:
     worst = f"{max(case.regret(float(x)) for x in known):.3f}" if known.size else "none given"
     name = next(name for name, task in VERDICT_TASKS.items() if task == case.task)
     return [name, ", ".join(f"{verdict} {count}" for verdict, count in counts.items()), worst]
-
-
-def _raced_case(case: Measured, losses: Floats) -> str:
-    """The winner around the median suggestion, against the untrained model and an answer that knows nothing."""
-    given = log_rates(advice(case, Consensus()))
-    if np.isnan(given).all():
-        return "no suggestion to race around"
-    race, middle = Race(), int(np.argmin(np.abs(GRID - np.nanmedian(given))))
-    half = race.candidates // 2
-    part = slice(max(0, middle - half), middle + half + 1)
-    tried = losses[1:][part]
-    places = smoothed_places(tried) + race.pull * len(tried) * (GRID[part] - GRID[middle]) ** 2
-    winner = int(np.argmin(places))
-    row = catalog.datasets()[case.task.family.data]
-    limit = min(float(losses[0].mean()), float(np.log(row.outputs)) if row.task == "classification" else np.inf)
-    held_out = row.train_size - kept_samples(row.train_size, race.held_out)
-    few = f"; {held_out} samples held out" + (", too few" if held_out < LEAST_HELD_OUT else "")
-    return f"{10.0 ** GRID[part][winner]:.2g}: {tried[winner].mean():.3f}, limit {limit:.3f}{few}"
 
 
 def size_class(task: Measured) -> str:

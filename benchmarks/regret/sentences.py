@@ -13,10 +13,13 @@ from benchmarks.regret.ablations import answered, any_repeat, later
 from benchmarks.regret.checked import CASES, kept
 from benchmarks.regret.evaluate import DRAWS, REPEATS, Figures, advice, curves_of, figures, regrets
 from benchmarks.regret.intervals import GOOD
+from benchmarks.regret.race_report import CHEAP, default_races
+from benchmarks.regret.races import DEFAULT_LENGTH, winners
 from benchmarks.regret.rivals import RIVALS
 from benchmarks.regret.store import load_checked, load_cycles, load_verdicts
 from benchmarks.regret.truth import Measured
 from lrsearch.experiments.confirmation import CERTAIN, LEVEL
+from lrsearch.experiments.held_out_check import LEAST_GAIN
 from lrsearch.suggestions.consensus import Consensus
 
 if TYPE_CHECKING:
@@ -41,6 +44,7 @@ def blocks(report: Report) -> dict[str, str]:
         "later_said": _later_said(report),
         "silent_said": _silent_said(report),
         "races_said": _races_said(report),
+        "costs_said": _costs_said(report),
         "fresh_said": _fresh_said(report),
         "intervals_said": _intervals_said(report),
         "bounds_said": f"On {len(load_cycles())} tasks, {DRAWS} draws each.",
@@ -159,34 +163,67 @@ def _silent_said(report: Report) -> str:
 
 def _races_said(report: Report) -> str:
     found = _figures(report.raced, report.won)
+    tasks, answers = report.all_raced
+    won = default_races(tasks, answers)
+    everywhere, over = _figures(tasks, won), _over(tasks, won, 0.10)
+    return (
+        f"The goals of the default race, on these tasks: {_race_goals(found)}. On all {len(tasks)} tasks with races, the later ones below "
+        f"among them: {_race_goals(everywhere)}; p90 {everywhere.p90:.3f}, no answer {everywhere.failures:.1%}. Over 0.10: {over}."
+    )
+
+
+def _race_goals(found: Figures) -> str:
     goals = [
         f"median 0.005: {_met(found.median <= 0.005)} ({found.median:.3f})",
         f"mean 0.02: {_met(found.mean <= 0.02)} ({found.mean:.3f})",
         f"worst 0.10: {_met(found.worst_task <= 0.10)} ({found.worst_task:.3f})",
     ]
-    return f"The goals of the default race, on these tasks: {', '.join(goals)}."
+    return ", ".join(goals)
+
+
+def _over(tasks: Sequence[Measured], answers: Floats, limit: float) -> str:
+    """The tasks whose mean regret is over a limit, named."""
+    lost = [(task.task.name, row[~np.isnan(row)]) for task, row in zip(tasks, regrets(tasks, answers), strict=True)]
+    named = [f"{name} ({known.mean():.3f})" for name, known in lost if known.size and known.mean() > limit]
+    return ", ".join(named) or "none"
+
+
+def _costs_said(report: Report) -> str:
+    tasks, answers = report.all_raced
+    cheap = _figures(tasks, winners(tasks, answers, CHEAP[0], DEFAULT_LENGTH))
+    alone = _figures(tasks, answers)
+    return (
+        f"On these {len(tasks)} tasks already the cheapest race, {CHEAP[0].trials} runs with the control's, takes the mean regret from "
+        f"{alone.mean:.3f} to {cheap.mean:.3f}, and the worst task from {alone.worst_task:.3f} to {cheap.worst_task:.3f}."
+    )
 
 
 def _fresh_said(report: Report) -> str:
     mine, raced = _figures(report.fresh, report.fresh_answers), _figures(report.fresh, report.fresh_raced)
     held = _figures(report.tasks, report.held_out)
     lost = {name: _not_beaten(mine, _figures(report.fresh, answers)) for name, answers in report.fresh_rivals.items()}
+    kept = [i for i, task in enumerate(report.fresh) if task.can_be_learned]
+    learnable = _figures([report.fresh[i] for i in kept], report.fresh_answers[kept])
     return (
         f"On data it never saw the rule has {mine.mean / held.mean:.1f} times the mean that held-out data sets promised. "
         f"{_beats('other tool', lost)} The goals of 0.04, 0.10 and 0.25: mean {_met(mine.mean <= 0.04)}, p90 {_met(mine.p90 <= 0.10)}, "
-        f"worst task {_met(mine.worst_task <= 0.25)}. With the race, where one is stored: {_told(raced)}."
+        f"worst task {_met(mine.worst_task <= 0.25)}. With the race, where one is stored: {_told(raced)}. On {len(report.fresh) - len(kept)} of the tasks no rate "
+        f"gets the loss more than {LEAST_GAIN:.0%} below that of a vanishing rate, so that their regret is noise; without them the rule has "
+        f"{_told(learnable)}."
     )
 
 
 def _intervals_said(report: Report) -> str:
     three = [found for task in report.tasks for draw in range(DRAWS) if (found := _three(task, draw)) is not None]
     agreeing = [is_good for is_good, spread in three if spread <= AGREE]
+    raced, _ = report.all_raced
     return (
-        f"`consensus` reports the repeats' range cut to {Consensus.certain:g} decades to either side, and its level (`level`, "
-        f"{Consensus.level}) with it; after a race the interval is {CERTAIN:g} decades to either side of the winner, level {LEVEL} with "
-        f"the default race. The level is that on all {len(report.tasks) + len(report.fresh)} tasks. Whether the repeats agree says little: where they do to a tenth of a decade, "
-        f"{np.mean(agreeing):.0%} of the suggestions have a regret under {GOOD:g}, against {np.mean([good for good, _ in three]):.0%} of "
-        f"all {len(three)} of which each repeat has one."
+        f"`consensus` reports the repeats' range cut to {Consensus.certain:g} decades to either side, and its level (`level`) with it: "
+        f"{Consensus.sure_level:g} where the evidence is strong, {Consensus.level:g} elsewhere; after a race the interval is {CERTAIN:g} "
+        f"decades to either side of the winner, level {LEVEL} with the default race. The levels are those on all "
+        f"{len(report.tasks) + len(report.fresh)} tasks, after a race on the {len(raced)} that have one. That the repeats agree says little by "
+        f"itself: where they do to a tenth of a decade, {np.mean(agreeing):.0%} of the suggestions on the first tasks have a regret under "
+        f"{GOOD:g}, against {np.mean([good for good, _ in three]):.0%} of all {len(three)} of which each repeat has one."
     )
 
 

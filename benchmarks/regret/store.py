@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import lzma
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -12,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.regret import checked, fresh, unseen, wider
+from benchmarks.regret import checked, files, fresh, later_races, unseen, wider
 from benchmarks.regret.bounds import Cycled
 from benchmarks.regret.measure import ABOVE, FOLDER, GRID, RAISED, RAMPS, VANISHING, VERDICT_TASKS, steps_per_epoch
 from benchmarks.regret.sizes import sizes
@@ -23,12 +21,6 @@ from lrsearch.curves import ramp_rates
 Floats = NDArray[np.float64]
 
 FILE: Final = Path(__file__).resolve().parent.parent / "data" / "regret_truth.npz.xz"
-LARGEST: Final = 6e4
-"""Losses above are stored as this: half floats end at 65,504."""
-KEPT_BITS: Final = 6
-"""Bits of a loss's mantissa that are kept, of ten: to 0.8 %, far below the noise of a batch."""
-XZ: Final = [{"id": lzma.FILTER_LZMA2, "preset": 9, "lc": 0, "lp": 1, "pb": 1}]
-"""Compression that knows of numbers of two bytes; a third smaller than that of an npz."""
 FRESH_FILE: Final = FILE.with_name("regret_fresh.npz.xz")
 """The fresh tasks, and what was measured later of the others: Adadelta's rates above the grid, races of verdict cases."""
 WIDER_FILE: Final = FILE.with_name("regret_wider.npz.xz")
@@ -37,6 +29,10 @@ UNSEEN_FILE: Final = FILE.with_name("regret_unseen.npz.xz")
 """The tasks for the verdict."""
 CHECKED_FILE: Final = FILE.with_name("regret_checked.npz.xz")
 """Range tests that held samples out."""
+ROUGH: Final = 8.0
+"""Two losses of an untrained model differ by less than this factor."""
+RACES_FILE: Final = FILE.with_name("regret_races.npz.xz")
+"""Races measured after the others (`later_races`), and for every data set the loss of the best answer that looks at no sample."""
 RACE_STEPS: Final = (50, 100, 200)
 """Updates after which the races' held-out losses are kept, beside the last one."""
 
@@ -47,12 +43,12 @@ def pack() -> None:
     found = _packed_tasks(finished)
     cases = [(name, np.load(FOLDER / f"verdict-{task.family.name}.npz")) for name, task in VERDICT_TASKS.items()]
     found["verdict_names"] = np.array([name for name, _ in cases])
-    found["verdict_ramp"] = np.stack([rounded(raw["ramp"]) for _, raw in cases])
+    found["verdict_ramp"] = np.stack([files.rounded(raw["ramp"]) for _, raw in cases])
     found["verdict_losses"] = np.stack([mean_losses(raw["truth"]) for _, raw in cases]).astype(np.float32)
     cycled = [task for task in finished if (FOLDER / f"cycles-{task.name}.npz").exists()]
     found["cycled"] = np.array([task.name for task in cycled])
     found["cycles"] = np.stack([_packed_cycles(task) for task in cycled])
-    _write(FILE, found)
+    files.write(FILE, found)
 
 
 def pack_fresh() -> None:
@@ -61,17 +57,17 @@ def pack_fresh() -> None:
     found["case_names"] = np.array(list(VERDICT_TASKS))
     races = [np.load(FOLDER / f"race-{task.family.name}.npz")["losses"] for task in VERDICT_TASKS.values()]
     found["case_races"] = np.stack(races).astype(np.float32)
-    _write(FRESH_FILE, found)
+    files.write(FRESH_FILE, found)
 
 
 def pack_wider() -> None:
     """Write the stored file of the further tasks."""
-    _write(WIDER_FILE, _packed_tasks(_finished(wider.tasks())) | _packed_above(wider.tasks()))
+    files.write(WIDER_FILE, _packed_tasks(_finished(wider.tasks())) | _packed_above(wider.tasks()))
 
 
 def pack_unseen() -> None:
     """Write the stored file of the tasks for the verdict."""
-    _write(UNSEEN_FILE, _packed_tasks(_finished(unseen.tasks())) | _packed_above(unseen.tasks()))
+    files.write(UNSEEN_FILE, _packed_tasks(_finished(unseen.tasks())) | _packed_above(unseen.tasks()))
 
 
 def pack_checked() -> None:
@@ -79,19 +75,44 @@ def pack_checked() -> None:
     named = {**checked.CASES, **{task.name: task for task in checked.tasks_that_repeat()}}
     found = {name: FOLDER / f"checked-{task.name}.npz" for name, task in named.items()}
     raw = {name: np.load(path) for name, path in found.items() if path.exists()}
-    units = [_unit(one["train"]) for one in raw.values()]
+    units = [files.unit(one["train"]) for one in raw.values()]
     parts = {
-        part: np.stack([rounded(one[part] / unit) for one, unit in zip(raw.values(), units, strict=True)])
+        part: np.stack([files.rounded(one[part] / unit) for one, unit in zip(raw.values(), units, strict=True)])
         for part in ("train", "held_out")
     }
     constant = np.array([float(one["constant_loss"]) for one in raw.values()])
-    _write(CHECKED_FILE, {"names": np.array(list(raw)), "units": np.array(units), "constant": constant, **parts})
+    files.write(CHECKED_FILE, {"names": np.array(list(raw)), "units": np.array(units), "constant": constant, **parts})
+
+
+def pack_races() -> None:
+    """Write the stored file of the later races."""
+    finished = [task for task in later_races.listed() if later_races.path_of(task).exists()]
+    raw = [np.load(later_races.path_of(task))["race_validation"] for task in finished]
+    packed = [_race(task, sizes(task.family)[1], losses) for task, losses in zip(finished, raw, strict=True)]
+    units = [files.unit(losses[0, 0, :, None]) for losses, _ in packed]
+    widest = max(losses.shape[1] for losses, _ in packed)
+    races = [
+        np.pad(files.rounded(losses / unit), ((0, 0), (0, widest - losses.shape[1]), (0, 0)), constant_values=np.inf)
+        for (losses, _), unit in zip(packed, units, strict=True)
+    ]
+    constants = later_races.constants()
+    files.write(
+        RACES_FILE,
+        {
+            "names": np.array([task.name for task in finished]),
+            "race": np.stack(races),
+            "race_steps": np.stack([steps for _, steps in packed]),
+            "units": np.array(units),
+            "constant_names": np.array(list(constants)),
+            "constants": np.array(list(constants.values())),
+        },
+    )
 
 
 @cache
 def load_checked() -> Sequence[checked.Checked]:
     """The range tests that held samples out: the cases first."""
-    stored = _stored(CHECKED_FILE)
+    stored = files.read(CHECKED_FILE)
     named = {**checked.CASES, **{task.name: task for task in checked.tasks_that_repeat()}}
     parts = [stored["train"].astype(np.float64), stored["held_out"].astype(np.float64)]
     numbers = [stored["constant"].tolist(), stored["units"].tolist()]
@@ -117,40 +138,23 @@ def _packed_tasks(finished: Sequence[Task]) -> dict[str, Any]:
         found[key] = np.stack([part[key] for part in parts])
     raised = [task for task in finished if (FOLDER / f"raised-{task.name}.npz").exists()]
     found["raised_names"] = np.array([task.name for task in raised])
-    units = [_unit(np.load(FOLDER / f"{task.name}.npz")["ramp"]) for task in raised]
+    units = [files.unit(np.load(FOLDER / f"{task.name}.npz")["ramp"]) for task in raised]
     losses = [np.load(FOLDER / f"raised-{task.name}.npz")["losses"] for task in raised]
-    found["raised"] = np.stack([rounded(row / unit) for row, unit in zip(losses, units, strict=True)])
+    found["raised"] = np.stack([files.rounded(row / unit) for row, unit in zip(losses, units, strict=True)])
     return found
-
-
-def _write(path: Path, found: dict[str, Any]) -> None:
-    path.parent.mkdir(exist_ok=True)
-    buffer = io.BytesIO()
-    np.savez(buffer, **found)
-    path.write_bytes(lzma.compress(buffer.getvalue(), filters=XZ))
-    print(f"{path.name}: {len(found['names'])} tasks, {path.stat().st_size / 1000:.0f} kB")
 
 
 def _packed(task: Task, raw: Any) -> dict[str, Any]:
     weights, samples = sizes(task.family)
     race, steps = _race(task, samples, raw["race_validation"])
-    unit = _unit(raw["ramp"])
+    unit = files.unit(raw["ramp"])
     return {
         "sizes": np.array([weights, samples]),
         "losses": mean_losses(raw["truth"]).astype(np.float32),
-        **{name: rounded(raw[name] / unit) for name in RAMPS},
-        "race": rounded(race / unit),
+        **{name: files.rounded(raw[name] / unit) for name in RAMPS},
+        "race": files.rounded(race / unit),
         "race_steps": steps,
     }
-
-
-def _unit(curves: Floats) -> float:
-    """What batch and race losses are divided by: 1, or, where they begin in the thousands, the power of two that keeps them below.
-
-    Half floats end at 65,504, and no rule asks for a loss's unit.
-    """
-    first = float(np.median(curves[:, 0]))
-    return 2.0 ** max(0, int(np.ceil(np.log2(first / 1e3)))) if 0.0 < first < np.inf else 1.0
 
 
 def _packed_cycles(task: Task) -> NDArray[np.float16]:
@@ -168,43 +172,28 @@ def _race(task: Task, samples: int, losses: Floats) -> tuple[Floats, NDArray[np.
     return np.moveaxis(losses[:, :, ends - 1], 2, 0), ends * epoch
 
 
-def rounded(values: Floats) -> NDArray[np.float16]:
-    """Half floats with `KEPT_BITS` bits of mantissa; infinite stays so, NaN becomes infinite."""
-    small = np.where(np.isfinite(values), np.clip(values, -LARGEST, LARGEST), np.inf).astype(np.float16)
-    drop = 10 - KEPT_BITS
-    bits = small.view(np.uint16).astype(np.uint32) + (1 << (drop - 1))
-    cut = (bits >> drop << drop).astype(np.uint16).view(np.float16)
-    return np.where(np.isinf(small), np.float16(np.inf), cut).astype(np.float16)
-
-
-@cache
-def _stored(path: Path = FILE) -> dict[str, Any]:
-    with np.load(io.BytesIO(lzma.decompress(path.read_bytes()))) as file:
-        return dict(file)
-
-
 @cache
 def load() -> Sequence[Measured]:
     """All stored tasks."""
-    return _load(_stored(), tasks())
+    return _load(files.read(FILE), tasks())
 
 
 @cache
 def load_fresh() -> Sequence[Measured]:
     """The fresh tasks."""
-    return _load(_stored(FRESH_FILE), fresh.tasks())
+    return _load(files.read(FRESH_FILE), fresh.tasks())
 
 
 @cache
 def load_wider() -> Sequence[Measured]:
     """The further tasks the rule is designed on."""
-    return _load(_stored(WIDER_FILE), wider.tasks())
+    return _load(files.read(WIDER_FILE), wider.tasks())
 
 
 @cache
 def load_unseen() -> Sequence[Measured]:
     """The tasks for the verdict."""
-    return _load(_stored(UNSEEN_FILE), unseen.tasks())
+    return _load(files.read(UNSEEN_FILE), unseen.tasks())
 
 
 @cache
@@ -215,7 +204,7 @@ def load_later() -> Sequence[Measured]:
 
 def load_case_races() -> dict[str, Floats]:
     """Verdict case -> held-out losses of constant rates: shape (1 + rates, seeds), the untrained model's first."""
-    stored = _stored(FRESH_FILE)
+    stored = files.read(FRESH_FILE)
     return dict(zip(stored["case_names"].tolist(), stored["case_races"].astype(np.float64), strict=True))
 
 
@@ -228,14 +217,14 @@ def _load(stored: dict[str, Any], chosen: Sequence[Task]) -> list[Measured]:
 def load_cycles() -> Sequence[Cycled]:
     """The tasks on which schedules were measured."""
     by_name = {measured.task.name: measured for measured in load()}
-    stored = _stored()
+    stored = files.read(FILE)
     pairs = zip(stored["cycled"].tolist(), stored["cycles"].astype(np.float64), strict=True)
     return [Cycled(by_name[name], losses) for name, losses in pairs]
 
 
 def load_verdicts() -> Sequence[Measured]:
     """The verdict cases, whose ground truth may hold no finite loss."""
-    stored, found = _stored(), list[Measured]()
+    stored, found = files.read(FILE), list[Measured]()
     for i, name in enumerate(stored["verdict_names"].tolist()):
         start, end, steps, _ = RAMPS["ramp"]
         curves = {"ramp": (ramp_rates(start, end, steps), stored["verdict_ramp"][i].astype(np.float64))}
@@ -248,7 +237,7 @@ def load_verdicts() -> Sequence[Measured]:
 def _truth(task: Task, losses: Floats, stored: dict[str, Any]) -> tuple[Floats, Floats]:
     """Rates and losses of the ground truth; Adadelta's goes on above the grid, each loss at most the vanishing rate's."""
     rates = np.concatenate([[np.log10(VANISHING)], GRID])
-    later = stored if "above_names" in stored else _stored(FRESH_FILE)
+    later = stored if "above_names" in stored else files.read(FRESH_FILE)
     if task.name not in (names := later["above_names"].tolist()):
         return rates, losses
     above = later["above"][names.index(task.name)]
@@ -265,6 +254,7 @@ def _measured(task: Task, stored: dict[str, Any], i: int) -> Measured:
         start, end, steps, _ = RAISED
         curves["raised"] = (ramp_rates(start, end, steps), stored["raised"][names.index(task.name)].astype(np.float64))
     log_rates, losses = _truth(task, stored["losses"][i].astype(np.float64), stored)
+    race, steps, unit = _race_of(task, stored, i)
     return Measured(
         task=task,
         weights=int(stored["sizes"][i][0]),
@@ -272,6 +262,25 @@ def _measured(task: Task, stored: dict[str, Any], i: int) -> Measured:
         log_rates=log_rates,
         losses=losses,
         curves=curves,
-        race=stored["race"][i].astype(np.float64),
-        race_steps=stored["race_steps"][i],
+        race=race[:, : len(log_rates) - 1],
+        race_steps=steps,
+        nothing=min(float(losses[0]), _constant(task)) / unit,
     )
+
+
+def _race_of(task: Task, stored: dict[str, Any], i: int) -> tuple[Floats, NDArray[np.int64], float]:
+    """Held-out losses of a task's races, the updates after which they are, and what they were divided by."""
+    later = files.read(RACES_FILE)
+    if task.name in (names := later["names"].tolist()):
+        place = names.index(task.name)
+        return later["race"][place].astype(np.float64), later["race_steps"][place], float(later["units"][place])
+    # the unit itself is not stored: what the untrained model loses, over what a ramp of it begins with in that unit
+    ratio = float(stored["losses"][i][0]) / float(np.median(stored["ramp"][i][:, 0].astype(np.float64)))
+    unit = 2.0 ** round(np.log2(ratio)) if ratio > ROUGH else 1.0
+    return stored["race"][i].astype(np.float64), stored["race_steps"][i], unit
+
+
+def _constant(task: Task) -> float:
+    """Loss of the best answer that looks at no sample."""
+    later = files.read(RACES_FILE)
+    return float(later["constants"][later["constant_names"].tolist().index(task.family.data)])

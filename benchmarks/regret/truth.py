@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.regret.tasks import Task
+from lrsearch.experiments.race import learned
 
 Floats = NDArray[np.float64]
 
@@ -26,6 +27,8 @@ class Measured:
         curves: name of a ramp -> (rates, raw batch losses of shape (seeds, steps)), infinite after the end.
         race: shape (checkpoints, rates, seeds), held-out losses of other seeds on other held-out samples, after
             `race_steps` updates; infinite where a run had diverged.
+        nothing: the lesser of the loss at the vanishing rate and of that of the best answer that looks at no sample, in the
+            unit of `race`: what a winner must stay under.
     """
 
     task: Task
@@ -36,6 +39,17 @@ class Measured:
     curves: dict[str, tuple[Floats, Floats]]
     race: Floats
     race_steps: NDArray[np.int64]
+    nothing: float = np.inf
+
+    @property
+    def race_rates(self) -> Floats:
+        """log10 of the rates of the races: shape (rates,)."""
+        return self.log_rates[1 : 1 + self.race.shape[1]]
+
+    @property
+    def can_be_learned(self) -> bool:
+        """Whether the best rate gets the loss more than `LEAST_GAIN` below that of a vanishing one: below, regret is noise."""
+        return learned(float(self.losses.min()), float(self.losses[0]))
 
     def regret(self, log_rate: float | None) -> float:
         """Share of the achievable improvement that is lost: (loss - best) / (loss at a vanishing rate - best), 0 to 1.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, ClassVar
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from lrsearch.experiments.base import TrialRecord
+from lrsearch.experiments.held_out_check import LEAST_GAIN
 from lrsearch.spec import PositiveInt, Share, Spec
 from lrsearch.training.plan import Plan, Validation
 
@@ -58,9 +60,10 @@ class Race(Spec):
     their neighbours' (1/4, 1/2, 1/4; at the ends 3/4, 1/4), `pull` x candidates x (decades from the suggestion)^2 is
     added, and the least wins. Far from the suggestion a candidate must win clearly.
 
-    The first runs are a control at a vanishing rate. A winner whose mean is not below the control's has learned nothing
-    that holds on samples it did not see (noise for labels, too few data), and is no suggestion; nor is one whose mean
-    is not below that of an answer that knows nothing, where the caller gives it.
+    The first runs are a control at a vanishing rate. With n the lesser of the control's mean and of the loss of an answer
+    that knows nothing, where the caller gives it, a winner with a mean loss l is a suggestion only when
+    (n - l) / |n| > `LEAST_GAIN`: otherwise it has learned nothing that holds on samples it did not see (noise for labels,
+    too few data, too few updates), and which rate wins is chance.
 
     Places, since the losses of high rates are wild; smoothing, since neighbouring rates differ less than seeds do.
     All runs share model, data, batch size and optimizer, so that they stack into one computation.
@@ -129,7 +132,7 @@ class Race(Spec):
         rates = np.array([float(record.arrays["lrs"][0]) for record in records[self.seeds :: self.seeds]])
         places = smoothed_places(losses) + self.pulls(rates)
         winner = int(np.argmin(places))
-        has_learned = bool(losses[winner].mean() < min(float(control.mean()), yardstick))
+        has_learned = learned(float(losses[winner].mean()), min(float(control.mean()), yardstick))
         return RaceResult(
             lr=float(rates[winner]) if has_learned else None,
             rates=rates,
@@ -158,9 +161,19 @@ def _nobody(losses: Floats) -> str:
     if not np.isfinite(losses).any():
         return "Every candidate diverged: lower the rates."
     return (
-        "No candidate beats the untrained model, or an answer that knows nothing, on samples it did not see: check the labels, use more data, or fewer "
-        "updates."
+        f"No candidate gets more than {LEAST_GAIN:.0%} below the untrained model, or an answer that knows nothing, on samples it did not "
+        "see: check the labels, use more data, or other confirm.steps."
     )
+
+
+def learned(loss: float, nothing: float) -> bool:
+    """Whether a held-out loss is more than `LEAST_GAIN` below that of knowing nothing, as a share of its size.
+
+    Example:
+        >>> [learned(loss, 0.693) for loss in (0.664, 0.65)]
+        [False, True]
+    """
+    return loss < nothing - LEAST_GAIN * abs(nothing) if math.isfinite(nothing) else loss < nothing
 
 
 def smoothed_places(losses: Floats) -> Floats:

@@ -86,7 +86,7 @@ def _narrowed(answer: Suggestion, rule: SuggestionRule) -> Suggestion:
         return answer
     step = 10.0 ** min(rule.certain, 300.0)
     low, high = max(answer.interval[0], answer.lr / step), min(answer.interval[1], answer.lr * step)
-    return replace(answer, interval=(low, high), level=rule.level)
+    return replace(answer, interval=(low, high), level=rule.level_of(answer))
 
 
 def _pooled(curves: Sequence[Curve], rule: SuggestionRule, apart: Suggestion) -> Suggestion:
@@ -96,7 +96,7 @@ def _pooled(curves: Sequence[Curve], rule: SuggestionRule, apart: Suggestion) ->
     if isinstance(reading, Suggestion):
         return apart
     answer = rule.choose(reading)
-    return replace(answer, why=f"The repeats fall only when read together, by ranks. {answer.why}")
+    return replace(answer, depth=None, why=f"The repeats fall only when read together, by ranks. {answer.why}")
 
 
 def _rule(rule: str, optimizer: str | None) -> SuggestionRule:
@@ -128,7 +128,14 @@ def _combined(answers: Sequence[Suggestion]) -> Suggestion:
         verdict=verdict,
         why=f"Median of {said}; the first says: {first.why}",
         interval=interval,
+        depth=_depth(answers),
     )
+
+
+def _depth(answers: Sequence[Suggestion]) -> float | None:
+    """Median of the depths; None unless each repeat has one."""
+    known = [answer.depth for answer in answers if answer.depth is not None]
+    return float(np.median(known)) if len(known) == len(answers) else None
 
 
 def _range(rates: Sequence[float | None]) -> tuple[float, float] | None:

@@ -40,6 +40,8 @@ class Suggestion:
         interval: (low, high) of the suggested rate over the repeats, or None with fewer than two suggestions; a rule may
             narrow it to where the regret benchmark found good rates.
         level: share of the benchmark's answers in whose interval every rate had a regret under 0.05, or None.
+        depth: share of the plateau's loss that was gone at the minimum (`Reading.depth`), median over the repeats; None where
+            a repeat has no suggestion of its own, and for rules that do not tell.
     """
 
     lr: float | None
@@ -49,6 +51,7 @@ class Suggestion:
     why: str
     interval: tuple[float, float] | None = None
     level: float | None = None
+    depth: float | None = None
 
 
 MIN_POINTS: Final = 8
@@ -113,6 +116,15 @@ class Reading:
         middle = 0.5 * (float(self.x[0]) + self.falls_to(0.5))
         return float(np.median(self.y[: max(1, int(np.searchsorted(self.x, middle, "right")))]))
 
+    @property
+    def depth(self) -> float:
+        """(plateau - minimum) / plateau: how much the ramp itself has learned of what there was, if 0 is the least loss.
+
+        0 for losses that go below 0, where it means nothing; a minimum that only the smoothing took there is let pass.
+        """
+        least, plateau = float(self.y[self.bottom]), self.plateau
+        return (plateau - least) / plateau if plateau > 0.0 and least > -0.1 * plateau else 0.0
+
     def starts(self, share: float) -> float:
         """log10 lr where the loss, before the minimum, last has `share` of the fall from the plateau behind it."""
         level = self.plateau - share * (self.plateau - float(self.y[self.bottom]))
@@ -146,6 +158,10 @@ class SuggestionRule(ABC):
     """Greatest distance of an end of the interval from the suggestion, decades."""
     level: ClassVar[float | None] = None
     """Share of the regret benchmark's answers in whose interval every rate was good; None when it is not known."""
+
+    def level_of(self, answer: Suggestion) -> float | None:
+        """The level of the interval of several repeats' answer, given before it is cut to `certain`."""
+        return self.level
 
     def read(self, curve: Curve) -> Suggestion:
         """Answer for one curve. Never raises on a curve."""

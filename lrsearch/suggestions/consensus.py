@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from lrsearch.suggestions.base import Reading, Suggestion, SuggestionRule, rate
@@ -26,7 +27,13 @@ class Consensus(SuggestionRule):
     cites: ClassVar[tuple[str, ...]] = ("lrsearch: defined here; docs/advice.md is its evidence",)
     reads_ranks: ClassVar[bool] = True
     certain: ClassVar[float] = 0.05
-    level: ClassVar[float | None] = 0.77
+    level: ClassVar[float | None] = 0.76
+    sure_level: ClassVar[float] = 0.9
+    """Level where the evidence is strong: each repeat has a suggestion, they agree, and the loss fell deep (docs/advice.md)."""
+    deep: ClassVar[float] = 0.82
+    """Least depth of strong evidence."""
+    agreeing: ClassVar[float] = 0.3
+    """Greatest distance between the repeats' suggestions of strong evidence, decades."""
 
     optimizer: str | None = None
     """Kind of the optimizer, for example `adam`; accepted, and changes nothing."""
@@ -49,4 +56,10 @@ class Consensus(SuggestionRule):
             f"The loss starts to fall at {10.0**low:.2g} and is back where it was at {10.0**high:.2g}; this is "
             f"{self.share:.0%} of the way between, by log lr."
         )
-        return rate(chosen, why, (chosen - self.around, chosen + self.around))
+        return replace(rate(chosen, why, (chosen - self.around, chosen + self.around)), depth=reading.depth)
+
+    def level_of(self, answer: Suggestion) -> float | None:
+        """`sure_level` where the evidence is strong, `level` elsewhere."""
+        if answer.depth is None or answer.depth < self.deep or answer.interval is None:
+            return self.level
+        return self.sure_level if math.log10(answer.interval[1] / answer.interval[0]) < self.agreeing else self.level

@@ -1,17 +1,20 @@
 """The regret benchmark: its ground truth, its rivals, and what the stored tasks promise of the default rule."""
 
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from benchmarks.regret import checked, fresh, measure, page, rivals, store, unseen, wider
+from benchmarks.regret import checked, files, fresh, measure, page, rivals, store, unseen, wider
 from benchmarks.regret.__main__ import main
 from benchmarks.regret.ablations import answered, any_repeat, shifted
 from benchmarks.regret.evaluate import advice, figures, ours, regrets, theirs
 from benchmarks.regret.fit import fitted, folds, regret_by_shift
+from benchmarks.regret.intervals import Evidence, chosen_depth, evidence, strong_held_out
 from benchmarks.regret.measure import GRID, VERDICT_TASKS, schedules
-from benchmarks.regret.races import moved, winner
+from benchmarks.regret.race_report import default_races
+from benchmarks.regret.races import middles, moved, winner
 from benchmarks.regret.report import Report
 from benchmarks.regret.tasks import tasks
 from benchmarks.regret.truth import Measured, mean_losses
@@ -131,12 +134,53 @@ def test_labels_of_noise_are_mostly_flat(case):
 
 
 def test_a_replayed_race_finds_the_best_of_the_grid_when_the_seeds_agree():
-    grid = np.round(np.arange(-5.0, 1.01, 0.25), 2)
-    losses = np.abs(grid + 2.0)[None, :, None] * np.ones((1, 1, 3))
-    task = known([2.0, 0.0], [-9.0, -2.0])
-    object.__setattr__(task, "race", losses)
+    task = raced(np.abs(GRID + 2.0))
     assert -2.0 == winner(task, -2.6, Race(candidates=9), 0, [0, 1, 2])
-    assert np.isnan(winner(task, np.nan, Race(candidates=9), 0, [0, 1, 2]))
+    assert -2.0 == winner(task, -2.6, Race(candidates=5, spacing=0.5), 0, [0, 1, 2])
+
+
+def raced(losses, nothing=np.inf):
+    """A task of which only the races are known, alike for all seeds."""
+    task = known(np.ones(1 + len(GRID)), [-9.0, *GRID])
+    return replace(task, race=losses[None, :, None] * np.ones((1, 1, 3)), nothing=nothing)
+
+
+def test_a_replayed_race_whose_winner_is_hardly_below_knowing_nothing_has_no_winner():
+    losses = np.where(GRID == -2.0, 0.955, 1.0)
+    assert np.isnan(winner(raced(losses, nothing=1.0), -2.0, Race(), 0, [0, 1, 2]))
+    assert -2.0 == winner(raced(losses, nothing=1.02), -2.0, Race(), 0, [0, 1, 2])
+
+
+def test_without_a_suggestion_the_race_is_around_the_default_rate_of_the_optimizer():
+    sgd = next(task for task in store.load() if task.task.optimizer == "sgd")
+    assert [[-2.0, -3.5]] == middles([sgd], np.array([[np.nan, -3.5]])).round(6).tolist()
+
+
+def test_three_tasks_can_not_be_learned_and_the_race_gives_no_rate_on_them():
+    found = [task for task in (*store.load(), *store.load_later()) if not task.can_be_learned]
+    assert {"checkerboard"} == {task.task.family.name for task in found}
+    assert np.isnan(default_races(found, ours(found, lambda _: Consensus()))).all()
+
+
+def test_the_chosen_depth_is_the_least_from_which_on_enough_intervals_hold_and_is_held_out_by_group():
+    found = [Evidence(group, depth, 0.9, depth > 0.5, 0.1) for group in "abc" for depth in (0.4, 0.6, 0.8)]
+    assert pytest.approx(0.42) == chosen_depth(found)
+    assert np.inf == chosen_depth([one for one in found if not one.held])
+    # without group c the depth would have to be greater: c alone holds at 0.6
+    odd = [replace(one, held=one.depth > 0.7) if one.group != "c" else one for one in found]
+    assert {("c", 0.8), ("a", 0.8), ("b", 0.8)} == {(one.group, one.depth) for one in strong_held_out(odd)}
+
+
+@pytest.mark.long
+def test_the_depth_of_strong_evidence_is_the_chosen_one_and_its_intervals_hold_where_it_is_held_out():
+    found = evidence([*store.load(), *store.load_later()])
+    assert Consensus.deep == chosen_depth(found)
+    held_out = strong_held_out(found)
+    assert Consensus.sure_level <= np.mean([one.held for one in held_out])
+    assert 0.1 < len(held_out) / len(found)
+    assert Consensus.level == pytest.approx(
+        np.mean([one.held for one in found if one.level == Consensus.level]), abs=0.01
+    )
 
 
 def test_the_schedules_run_between_their_bounds():
@@ -187,7 +231,7 @@ def test_a_packed_fresh_task_is_read_as_it_was_measured(monkeypatch, tmp_path):
 
 def packed_again(monkeypatch, folder, task):
     """A task as `--fresh` leaves it in its folder, packed into a file of its own and read from there."""
-    known = store._stored(store.FRESH_FILE)
+    known = files.read(store.FRESH_FILE)
     i = known["names"].tolist().index(task.name)
     truth = np.repeat(known["losses"][i].astype(np.float64)[:, None], 3, axis=1)
     epochs = 100
@@ -204,7 +248,7 @@ def packed_again(monkeypatch, folder, task):
         patched.setattr(store, "FOLDER", folder)
         patched.setattr(store, "FRESH_FILE", file)
         store.pack_fresh()
-    (measured,) = store._load(store._stored(file), [task])
+    (measured,) = store._load(files.read(file), [task])
     return measured
 
 

@@ -128,7 +128,7 @@ def test_a_race_on_the_bowl_finds_a_rate_below_the_stability_limit_and_never_a_d
 
 
 def test_the_race_says_what_it_cost_and_when_the_winner_is_at_the_edge():
-    result = raced(Race(candidates=3, seeds=2, steps=30), PLAN, 1e-5, ToyTrainer())
+    result = raced(Race(candidates=3, seeds=2, steps=30), PLAN, 0.03, ToyTrainer())
     assert (240, True, True) == (result.updates, result.is_at_edge, "at the edge" in result.why)
 
 
@@ -137,6 +137,13 @@ def test_a_winner_that_is_no_better_than_not_learning_is_no_suggestion():
     records = [record(i, 10.0**i, [0.1], validated=[CONTROL + loss]) for i, loss in enumerate((2.0, 1.0, 3.0))]
     result = judged(race, records)
     assert (None, True) == (result.lr, "untrained model" in result.why)
+
+
+@pytest.mark.parametrize(("loss", "lr"), [(0.96 * CONTROL, None), (0.94 * CONTROL, 1.0)])
+def test_a_winner_must_be_five_per_cent_below_knowing_nothing(loss, lr):
+    race = Race(candidates=3, seeds=1)
+    records = [record(i, 10.0 ** (i - 1), [0.1], validated=[one]) for i, one in enumerate((CONTROL, loss, CONTROL))]
+    assert lr == judged(race, records).lr
 
 
 def test_the_control_learns_nothing():

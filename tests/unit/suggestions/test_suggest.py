@@ -244,6 +244,25 @@ def test_the_interval_of_consensus_is_cut_to_where_the_benchmark_found_good_rate
     assert (None, None) == (suggest(curves, "valley").level, suggest(curves[0]).level)
 
 
+def deep(constant=0.0, centres=(-2.0, -2.0, -2.0)):
+    """Repeats of a loss that falls from 2 to 0.02."""
+    made = [noisy(seed, 0.01, centre=centre).losses for seed, centre in enumerate(centres)]
+    return [Curve(LRS, losses - 0.28 + constant) for losses in made]
+
+
+def test_the_level_is_higher_where_the_loss_falls_deep_and_the_repeats_agree():
+    assert Consensus.sure_level == suggest(deep()).level
+    assert suggest(deep()).depth == pytest.approx(0.99, abs=0.02)
+    shallow, apart = suggest(deep(constant=2.0)), suggest(deep(centres=(-2.5, -2.0, -1.5)))
+    assert (Consensus.level, Consensus.level) == (shallow.level, apart.level)
+    assert (Consensus.level, 0.0) == (suggest(deep(constant=-1.0)).level, suggest(deep(constant=-1.0)).depth)
+
+
+def test_repeats_of_which_one_has_no_suggestion_have_no_depth():
+    answer = suggest([*deep()[:2], Curve(LRS, np.full(100, 2.0))])
+    assert (Verdict.SUGGESTION, None, Consensus.level) == (answer.verdict, answer.depth, answer.level)
+
+
 def test_repeats_that_agree_have_an_interval_narrower_than_that():
     curves = [noisy(seed, 0.0, centre=centre) for seed, centre in enumerate((-2.501, -2.5, -2.499))]
     low, high = suggest(curves).interval

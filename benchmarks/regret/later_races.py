@@ -1,0 +1,75 @@
+"""Races measured after the others: of the harder tasks, which had none, each dense model with one optimizer.
+
+Adadelta's run on all rates its ground truth has, also those above 10, where the grid of the other optimizers ends.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.regret import fresh, rows, unseen, wider
+from benchmarks.regret.measure import ABOVE, FOLDER, GRID, RACE_SEEDS, VERDICT_TASKS, padded, plan
+from benchmarks.regret.tasks import Task, tasks
+from lrsearch.training.plan import Validation
+from lrsearch.training.trainer import Run
+
+Floats = NDArray[np.float64]
+
+HELD_OUT: Final = 0.2
+"""Share of the training samples the runs are judged on, that of the default race."""
+
+
+def listed() -> list[Task]:
+    """The tasks whose races are measured here: every harder model once; convolutions are left out."""
+    return [task for task in wider.tasks()[: len(wider.FAMILIES)] if not task.family.is_slow]
+
+
+def path_of(task: Task) -> Path:
+    """Where a finished task's races are kept."""
+    return FOLDER / f"later-race-{task.name}.npz"
+
+
+def constants() -> dict[str, float]:
+    """Data set -> loss of the best answer that looks at no sample, of all tasks and of the cases for the verdicts."""
+    rows.register()
+    from lrsearch.training.keras.constant_loss import constant_loss_of
+
+    everything = [*tasks(), *fresh.tasks(), *wider.tasks(), *unseen.tasks(), *VERDICT_TASKS.values()]
+    return {name: constant_loss_of(name) for name in sorted({task.family.data for task in everything})}
+
+
+def race_rates(task: Task) -> Floats:
+    """log10 of the raced rates: those of the ground truth, but the vanishing one."""
+    return np.concatenate([GRID, ABOVE]) if task.optimizer == "adadelta" else GRID
+
+
+def measure_all() -> None:
+    """Measure what is not measured yet."""
+    rows.register()
+    from lrsearch.training.keras import default_trainer
+
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    for task in listed():
+        path = path_of(task)
+        if not path.exists():
+            began, rates = time.perf_counter(), 10.0 ** race_rates(task)
+            plans = [_plan(task, rate, seed) for rate in rates for seed in RACE_SEEDS]
+            np.savez_compressed(path, race_validation=_ends(default_trainer().train(plans), len(rates)))
+            print(f"{path.name}: {time.perf_counter() - began:.1f} s", flush=True)
+
+
+def _plan(task: Task, rate: float, seed: int) -> Any:
+    return plan(task, np.full(task.family.updates, rate), seed, validation=Validation(HELD_OUT))
+
+
+def _ends(runs: Sequence[Run], rates: int) -> Floats:
+    """Held-out losses after every epoch: shape (rates, seeds, epochs), infinite after a run's end."""
+    found = [run.history.get("val_loss", np.empty(0)) for run in runs]
+    epochs = max(map(len, found))
+    return np.stack([padded(one, epochs) for one in found]).reshape(rates, len(RACE_SEEDS), epochs)
