@@ -270,6 +270,7 @@ def test_every_table_of_the_advice_stands_between_markers():
 
 
 @pytest.mark.long
+@pytest.mark.timeout(1800)  # three minutes of one core, on a busy machine many more
 def test_the_pages_say_what_the_command_prints():
     blocks = Report(store.load(), store.load_later()).blocks()
     for one in page.PAGES:
