@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 Indices = NDArray[np.int64]
+
+MOST_KEPT_SAMPLES = 1_024
+"""Samples up to which orders are kept once drawn; drawing more of them costs little beside training on them."""
+MOST_KEPT = 2_048
+"""Orders kept: at most 16 MB. Runs of paired seeds ask for the same ones, setting after setting."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +46,8 @@ class DataOrder:
 
     def permutation(self, epoch: int) -> Indices:
         """Order of the samples in an epoch counted from 0: shape (samples,), int64."""
-        return np.random.default_rng([self.seed, epoch]).permutation(self.samples)
+        draw = _kept if self.samples <= MOST_KEPT_SAMPLES else _drawn
+        return draw(self.samples, self.seed, epoch)
 
     def size(self, step: int) -> int:
         """Number of samples in the batch of a step."""
@@ -56,6 +63,16 @@ class DataOrder:
                 order = self.permutation(epoch)
             start = (step % self.steps_per_epoch) * self.batch_size
             yield order[start : start + self.batch_size]
+
+
+def _drawn(samples: int, seed: int, epoch: int) -> Indices:
+    """The order; read-only, since others may get the same array."""
+    order = np.random.default_rng([seed, epoch]).permutation(samples)
+    order.flags.writeable = False
+    return order
+
+
+_kept = lru_cache(maxsize=MOST_KEPT)(_drawn)
 
 
 def kept_samples(samples: int, share: float) -> int:

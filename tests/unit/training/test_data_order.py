@@ -48,3 +48,13 @@ def test_a_share_that_leaves_nothing_on_one_side_is_refused(share):
     with pytest.raises(ValueError, match="both must be at least 1") as raised:
         training_size(1 if share < 0.5 else 10, share)
     assert f"{share:g}" in str(raised.value)
+
+
+@pytest.mark.parametrize("samples", [7, 5_000], ids=["kept", "drawn anew"])
+def test_an_order_that_was_asked_for_twice_is_the_same_and_nobody_can_change_it(samples):
+    order = DataOrder(samples, batch_size=3, seed=5)
+    first, other, again = order.permutation(0), order.permutation(1), order.permutation(0)
+    np.testing.assert_array_equal(first, again)
+    np.testing.assert_array_equal(np.random.default_rng([5, 1]).permutation(samples), other)
+    with pytest.raises(ValueError, match="read-only"):
+        again[0] = 1

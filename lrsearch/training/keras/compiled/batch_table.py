@@ -35,7 +35,8 @@ class BatchTable:
             rates: of each update.
             validates: shape (count,): whether to measure the held-out samples after the update; None: never.
         """
-        batches, count = self._program.no_batches(), len(rates)
+        count = len(rates)
+        batches = self._program.no_batches(count)
         per_epoch = self._orders[0].steps_per_epoch
         is_stacked = self._program.kind.members is not None
         updates = self._updates(step, rates)

@@ -17,6 +17,7 @@ from lrsearch.training import catalog
 from lrsearch.training.data_order import training_size
 from lrsearch.training.keras import datasets, weights
 from lrsearch.training.keras.compiled.feeds import feed_of, fits_window
+from lrsearch.training.keras.compiled.first_weights import first_weights
 from lrsearch.training.keras.compiled.functional_optimizer import FunctionalOptimizer
 from lrsearch.training.keras.compiled.kind import Kind, is_functional
 from lrsearch.training.keras.compiled.loops import (
@@ -164,7 +165,7 @@ class Program:
         return State(trained, others, list(self.optimizer.first_slots(trained)))
 
     def _drawn_weights(self, seed: int) -> Arrays:
-        return weights.initial_weights(self.model, seed, lambda: build_model(self._plan))
+        return first_weights(self.model, seed, lambda: build_model(self._plan))
 
     def to_device(self, members: Sequence[State]) -> State:
         """The members' arrays as one state."""
@@ -215,15 +216,16 @@ class Program:
     def _everyone(self) -> NDArray[np.bool_]:
         return np.ones(() if self.kind.members is None else self.kind.members, np.bool_)
 
-    def no_batches(self) -> Batches:
-        """A chunk of no updates, to be filled."""
-        lead = (self.chunk_steps,) if self.kind.members is None else (self.chunk_steps, self.kind.members)
+    def no_batches(self, room: int = 1) -> Batches:
+        """A chunk of no updates, to be filled with `room` of them: as long as what is compiled needs it."""
+        length = room if self._steps.takes_any_size else self.chunk_steps
+        lead = (length,) if self.kind.members is None else (length, self.kind.members)
         controls = self._plan.controls.shape[1]
         return Batches(
             rates=np.zeros((*lead, 1 + controls) if controls else lead, np.float32),
             indices=np.zeros((*lead, self.width), np.int32),
-            sizes=np.zeros(self.chunk_steps, np.int32),
-            validates=np.zeros(self.chunk_steps, np.bool_),
+            sizes=np.zeros(length, np.int32),
+            validates=np.zeros(length, np.bool_),
             count=np.int32(0),
         )
 

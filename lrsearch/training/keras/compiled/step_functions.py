@@ -132,8 +132,12 @@ class StepFunctions:
         return self._loss(y, prediction, sample_weight=functools.reduce(operator.mul, weights))
 
     def _measure(self, y: Tensor, prediction: Tensor, mask: Tensor = None) -> Tensor:
-        values = [tf.cast(_value(metric, y, prediction, mask), tf.float32) for metric in self._metrics]
+        values = [tf.cast(self._value(place, y, prediction, mask), tf.float32) for place in range(self.metric_count)]
         return tf.stack(values) if values else tf.zeros([0])
+
+    def _value(self, place: int, y: Tensor, prediction: Tensor, mask: Tensor) -> Tensor:
+        """The metric at a place on this batch."""
+        return value_of(self._metrics[place], y, prediction, mask)
 
 
 def _weights_of(y: Tensor, class_weights: NDArray[np.float32]) -> Tensor:
@@ -142,7 +146,7 @@ def _weights_of(y: Tensor, class_weights: NDArray[np.float32]) -> Tensor:
     return tf.gather(tf.constant(class_weights), classes)
 
 
-def _value(metric: keras.metrics.Metric, y: Tensor, prediction: Tensor, mask: Tensor) -> Tensor:
+def value_of(metric: keras.metrics.Metric, y: Tensor, prediction: Tensor, mask: Tensor) -> Tensor:
     """A metric on this batch alone: its own variables stay as a reset left them."""
     fresh = [tf.convert_to_tensor(variable) for variable in metric.variables]
     counted = {} if mask is None else {"sample_weight": mask}

@@ -12,8 +12,10 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
+from keras.src.backend import get_keras_mask
 from numpy.typing import NDArray
 
+from lrsearch.training.keras.compiled.batch_means import batch_mean_of
 from lrsearch.training.keras.compiled.step_functions import (
     Measured,
     State,
@@ -24,6 +26,7 @@ from lrsearch.training.keras.compiled.step_functions import (
     dense,
     joined,
     total,
+    value_of,
 )
 from lrsearch.training.keras.controls import split
 from lrsearch.training.plan import Plan
@@ -55,6 +58,7 @@ class VariableSteps(StepFunctions):
         slots = [variable for variable in optimizer.variables if variable is not rate]
         self._variables = State(model.trainable_variables, model.non_trainable_variables, slots)
         super().__init__(model, optimizer, loss, metrics, plan=plan, class_weights=class_weights)
+        self._batch_means = [batch_mean_of(metric, model) for metric in metrics]
         # an update of several batches splits a batch whose size it must know
         self.takes_any_size = plan.accumulation_steps == 1
 
@@ -83,6 +87,13 @@ class VariableSteps(StepFunctions):
         optimizer.learning_rate.assign(lr)
         optimizer.apply(added(gradients), model.trainable_variables)
         return NOTHING, Measured(total(losses), self._measure(y, joined(predictions)))
+
+    def _value(self, place: int, y: Tensor, prediction: Tensor, mask: Tensor) -> Tensor:
+        """As in `StepFunctions`, in fewer operations where the metric is a mean; every sample counts."""
+        mean = self._batch_means[place]
+        if mean is None or get_keras_mask(prediction) is not None:
+            return value_of(self._metrics[place], y, prediction, mask)
+        return mean(y, prediction)
 
     def measure(self, state: State, x: Tensor, y: Tensor) -> Measured:
         """As in `StepFunctions`; inside the loop, which carries nothing, with what the variables hold."""
