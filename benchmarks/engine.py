@@ -7,8 +7,11 @@ busy core does not lengthen.
 
 from __future__ import annotations
 
+import itertools
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow reads it when it is loaded
 
@@ -49,7 +52,7 @@ def _range_tests(quick: bool) -> list[Comparison]:
     yardstick = Yardstick(test, xla=True)
     yardstick.run()
     clock, unit = cost_clock()
-    bare, same = in_turn([yardstick.run, warm], 3 if quick else 100, clock)
+    bare, same = in_turn([_reseeded(yardstick.run), warm], 3 if quick else 100, clock)
     name = f"range test, {test.steps:,} steps of batch 5, `blobs_mlp`"
     return [
         speed_up(f"{name}: warm", fit, ours, at_least(100)),
@@ -62,13 +65,16 @@ def _range_tests(quick: bool) -> list[Comparison]:
 def _stacked(quick: bool) -> list[Comparison]:
     steps, small, large = (100, 2, 4) if quick else (1_000, 64, 512)
     trainer = CompiledTrainer(fewest_stacked_updates=1)
-    few, many = ([range_test(steps, seed) for seed in range(count)] for count in (small, large))
-    works = [lambda: trainer.train(few[:1]), lambda: trainer.train(few), lambda: trainer.train(many)]
+
+    def stack_of(count: int) -> Callable[[], Any]:
+        return _reseeded(lambda first: trainer.train([range_test(steps, first * count + i) for i in range(count)]))
+
+    works = [stack_of(1), stack_of(small), stack_of(large)]
     for work in works:
         work()
     clock, unit = cost_clock()
     one, tests, most = in_turn(works, 1 if quick else 7, clock)
-    stack = trainer.train(many[:large])[0].engine_facts["stack"]
+    stack = works[-1]()[0].engine_facts["stack"]
     return [
         cost(
             f"{small} such tests stacked, own weights and data order each: cost against one ({unit})",
@@ -95,7 +101,7 @@ def _convolutions(quick: bool) -> list[Comparison]:
     yardstick = Yardstick(run, xla=device_name() != "cpu")
     yardstick.run()
     clock, unit = cost_clock()
-    bare, same = in_turn([yardstick.run, warm], 1 if quick else 15, clock)
+    bare, same = in_turn([_reseeded(yardstick.run), warm], 1 if quick else 15, clock)
     name = f"`mnist_cnn`, {run.steps} steps of batch {run.batch_size}, images of Fashion-MNIST's shape"
     return [
         speed_up(f"{name}: warm", fit, ours, at_least(1.5)),
@@ -103,11 +109,17 @@ def _convolutions(quick: bool) -> list[Comparison]:
     ]
 
 
-def _warm(plan: Plan):
-    """One training on a trainer that has trained this kind before."""
+def _warm(plan: Plan) -> Callable[[], Any]:
+    """One training on a trainer that has trained this kind before, though not under the same seed."""
     trainer = CompiledTrainer()
     trainer.train([plan])
-    return lambda: trainer.train([plan])
+    return _reseeded(lambda seed: trainer.train([replace(plan, seed=seed)]))
+
+
+def _reseeded(run: Callable[[int], Any]) -> Callable[[], Any]:
+    """The run under another seed each time, so that no side finds weights and data orders that it has drawn before."""
+    seeds = itertools.count(1)
+    return lambda: run(next(seeds))
 
 
 def _single(compared: Sequence[Comparison]) -> list[Row]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import keras
@@ -41,9 +42,9 @@ class Yardstick:
         self._loss: Any = keras.losses.get(kind)
         self._loop = tf.function(self._steps, jit_compile=xla, autograph=False)
 
-    def run(self) -> NDArray[np.float64]:
-        """One training: shape (steps,), the batch losses."""
-        plan = self._plan
+    def run(self, seed: int | None = None) -> NDArray[np.float64]:
+        """One training under a seed, by default the plan's: shape (steps,), the batch losses."""
+        plan = self._plan if seed is None else replace(self._plan, seed=seed)
         per_epoch, epochs = len(self._x) // plan.batch_size, range(-(-plan.steps * plan.batch_size // len(self._x)))
         orders = [np.random.default_rng([plan.seed, epoch]).permutation(len(self._x)) for epoch in epochs]
         batches = np.concatenate(orders).astype(np.int32).reshape(len(epochs) * per_epoch, plan.batch_size)
