@@ -16,9 +16,8 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
@@ -58,6 +57,8 @@ OPTIMIZERS: tuple[dict[str, Any], ...] = (
     {"kind": "rmsprop"},
     {"kind": "adamw", "weight_decay": 0.01},
 )
+Life: TypeAlias = dict[int, float]
+"""What a process did: the number of each of its jobs, counted from 1 -> resident memory after it, MiB."""
 BATCHES = (16, 20, 25, 32, 40, 50, 64, 100, 125)
 """Every kind of job meets every batch size, and goes on with larger ones."""
 LEAK = (
@@ -102,13 +103,6 @@ def _kinds(optimizer: dict[str, Any]) -> tuple[dict[str, Any], ...]:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Life:
-    """What a process did: resident memory in MiB after each of its jobs, by the job's number, counted from 1."""
-
-    sizes: dict[int, float]
-
-
 def lived(different: int | None, first: int, last: int) -> Life:
     """Run the jobs from number `first` to `last`, or until a worker would replace its child; every job must succeed."""
     sizes: dict[int, float] = {}
@@ -124,7 +118,7 @@ def lived(different: int | None, first: int, last: int) -> Life:
             if growth.is_due(resident):
                 break
         db.dispose()
-    return Life(sizes)
+    return sizes
 
 
 @contextmanager
@@ -172,12 +166,12 @@ def _growth(name: str, lives: Sequence[Life], first: int, last: int) -> Row:
 
 
 def _replaced(lives: Sequence[Life]) -> str:
-    last = [str(max(life.sizes)) for life in lives[:-1]]
+    last = [str(max(life)) for life in lives[:-1]]
     return f"child replaced after job {', '.join(last)}" if last else "child never replaced"
 
 
 def _sizes(lives: Sequence[Life]) -> dict[int, float]:
-    return {number: size for life in lives for number, size in life.sizes.items()}
+    return {number: size for life in lives for number, size in life.items()}
 
 
 def _lives(different: int | None) -> list[Life]:
@@ -186,7 +180,7 @@ def _lives(different: int | None) -> list[Life]:
     done = 0
     while done < JOBS:
         lives.append(_in_a_process(different, done + 1))
-        done = max(lives[-1].sizes)
+        done = max(lives[-1])
     return lives
 
 
@@ -194,8 +188,8 @@ def _in_a_process(different: int | None, first: int) -> Life:
     """Measured in a fresh process, which does nothing else."""
     command = [sys.executable, "-m", "benchmarks.soak", str(different or 0), str(first)]
     ended = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
-    return Life({int(number): size for number, size in json.loads(ended.stdout.splitlines()[-1]).items()})
+    return {int(number): size for number, size in json.loads(ended.stdout.splitlines()[-1]).items()}
 
 
 if __name__ == "__main__":
-    print(json.dumps(lived(int(sys.argv[1]) or None, int(sys.argv[2]), JOBS).sizes))
+    print(json.dumps(lived(int(sys.argv[1]) or None, int(sys.argv[2]), JOBS)))

@@ -7,7 +7,7 @@ for nothing; growth tells the two apart.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 import billiard.pool
@@ -41,7 +41,7 @@ class Growth:
     """
 
     packs: int = 0
-    settled_bytes: int | None = field(default=None)
+    settled_bytes: int | None = None
 
     def is_due(self, resident_bytes: int) -> bool:
         """Whether the process is to be replaced, which has so much resident memory after another pack."""

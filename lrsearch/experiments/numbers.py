@@ -31,6 +31,12 @@ def floats(values: Iterable[float | None]) -> list[float]:
     return [number(value) for value in values]
 
 
+def columns(points: Iterable[tuple[float, float]]) -> tuple[list[float], list[float]]:
+    """The x and the y of some points, as a line takes them."""
+    pairs = list(points)
+    return [x for x, _ in pairs], [y for _, y in pairs]
+
+
 def summed(parts: Iterable[Mapping[str, float]]) -> dict[str, float]:
     """The sum under each name, such as seconds by phase.
 

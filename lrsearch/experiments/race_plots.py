@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lrsearch.experiments.base import Line, Mark, PlotSpec
-from lrsearch.experiments.numbers import number
+from lrsearch.experiments.numbers import columns, number
 from lrsearch.experiments.sweep_plots import CURVE_LOG_SPAN, is_wide, words
 
 Row = Mapping[str, Any]
@@ -52,10 +52,10 @@ def _over_rungs(rungs: Sequence[Row], metric: str, subject: str) -> PlotSpec:
     survivors = [row["setting"] for row in rungs[-1]["contenders"] if row["is_kept"]]
     dropped = [name for name in ways if name not in survivors]
     lines = [
-        Line("left behind", *_columns(ways[name]), "points" if len(ways[name]) == 1 else "muted", is_in_legend=False)
+        Line("left behind", *columns(ways[name]), "points" if len(ways[name]) == 1 else "muted", is_in_legend=False)
         for name in dropped
     ]
-    lines += [Line(name, *_columns(ways[name])) for name in survivors]
+    lines += [Line(name, *columns(ways[name])) for name in survivors]
     return PlotSpec(
         name="rungs",
         title=f"The way of each contender through the rungs, {words(metric)}. {subject}",
@@ -66,10 +66,6 @@ def _over_rungs(rungs: Sequence[Row], metric: str, subject: str) -> PlotSpec:
         lines=lines,
         marks=[Mark(f"{len(rung['contenders'])} contenders", float(rung["updates"])) for rung in rungs],
     )
-
-
-def _columns(way: Sequence[tuple[float, float]]) -> tuple[list[float], list[float]]:
-    return [x for x, _ in way], [y for _, y in way]
 
 
 def lines_are_wide(lines: Sequence[Line]) -> bool:

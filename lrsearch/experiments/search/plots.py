@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from lrsearch.experiments.base import Line, PlotSpec, Rank, Role
-from lrsearch.experiments.numbers import floats
+from lrsearch.experiments.numbers import columns, floats
 from lrsearch.experiments.pointers import parts_of
 from lrsearch.experiments.search.rows import (
     Result,
@@ -145,9 +145,9 @@ def _front(result: Result, rows: Sequence[Row], subject: str) -> PlotSpec:
         x_log=x_log,
         y_log=y_log,
         lines=[
-            Line("a setting that another one beats", *_columns(beaten), "faint"),
-            Line("the front", *_columns(_stairs(result, front, both)), "muted"),
-            Line("a setting on the front", *_columns(front), "points"),
+            Line("a setting that another one beats", *columns(beaten), "faint"),
+            Line("the front", *columns(_stairs(result, front, both)), "muted"),
+            Line("a setting on the front", *columns(front), "points"),
         ],
     )
 
@@ -155,10 +155,6 @@ def _front(result: Result, rows: Sequence[Row], subject: str) -> PlotSpec:
 def _is_log_loss(result: Result, index: int, values: Sequence[float]) -> bool:
     """Whether an objective's axis is logarithmic: of losses that span much; scores end at 1."""
     return result["objective"][index]["direction"] == "minimize" and is_log(values)
-
-
-def _columns(points: Sequence[tuple[float, float]]) -> tuple[list[float], list[float]]:
-    return [one[0] for one in points], [one[1] for one in points]
 
 
 def _stairs(

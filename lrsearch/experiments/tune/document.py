@@ -106,7 +106,7 @@ class Tune(TrainingFields, Composite):
             message = f"The schedule {schedule!r} has no default for {field!r}: {problem.message}"
             action = f'Give it as an object, {{"kind": "{schedule}", "{field}": ...}}.'
             return Problem(pointer, "needs_fields", schedule, message, action)
-        return problem.moved(pointer, of="/schedule")
+        return problem.moved("", of="/schedule").moved(pointer)
 
     def _size_problems(self) -> list[Problem]:
         found: list[Problem] = []
