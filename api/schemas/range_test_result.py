@@ -69,6 +69,45 @@ class HeldOutCheck(Read):
     why: str
 
 
+class Candidate(Read):
+    """A rate of the race."""
+
+    lr: float
+    losses: list[float | None]
+    """What each seed was judged by; null where it diverged."""
+    place: float
+    """Mean place over the seeds, smoothed along the rates, with the pull to the suggestion; the least wins."""
+    round: int = 1
+    """1: around the suggestion; 2 and on: beyond the edge that was best in the round before."""
+
+
+class Confirmation(Read):
+    """The race of `confirm`."""
+
+    lr: float | None
+    """The winner; null where none has learned anything that holds on held-out samples."""
+    asked_lr: float | None
+    """What the ramps suggest."""
+    asked_verdict: str
+    why: str
+    is_at_edge: bool
+    """Whether the winner is the lowest or the highest candidate, all rounds together."""
+    judged_by: str
+    """val_loss or loss."""
+    candidates: list[Candidate]
+    control: list[float | None]
+    """Loss of each seed at a rate at which nothing is learned."""
+    steps: int
+    seeds: int
+    rounds: int = 1
+    """1, and more where the best rate was at the edge."""
+    updates: int
+    """Updates of all rounds."""
+    further_updates: int = 0
+    """Updates of the rounds after the first one."""
+    seconds: dict[str, float]
+
+
 class RangeTestResult(Read):
     """Result of a range test; fields may be added."""
 
@@ -82,6 +121,8 @@ class RangeTestResult(Read):
     """loss, accuracy or val_loss."""
     check: HeldOutCheck | None = None
     """Null where a ramp sees few of the samples, with `confirm`, or when it was not asked for."""
+    confirmation: Confirmation | None = None
+    """Null without `confirm`, and where the race did not get to its end."""
     curves: list[ResultCurve]
     groups: list[GroupResult] | None = None
     """With `per_group`: each layer group ramped by itself."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from benchmarks.regret import checked, later_races, store
+from benchmarks.regret import checked, later_races, race_store, store
 
 
 def main() -> None:
@@ -16,10 +16,14 @@ def main() -> None:
     parser.add_argument("--wider", action="store_true", help="train the harder tasks anew (4 minutes on two cores)")
     parser.add_argument("--unseen", action="store_true", help="train the unseen tasks anew (5 minutes on two cores)")
     parser.add_argument("--checked", action="store_true", help="train the checked range tests anew (10 minutes)")
-    parser.add_argument("--races", action="store_true", help="train the later races anew (7 minutes on two busy cores)")
+    parser.add_argument(
+        "--races", action="store_true", help="train the later races anew (10 minutes on two busy cores)"
+    )
     parser.add_argument("--fit", action="store_true", help="print the numbers of lrsearch/suggestions/consensus.py")
     parser.add_argument("--figures", action="store_true", help="draw docs/images/advice_*.png")
-    parser.add_argument("only", nargs="*", help="with --measure: tasks with one of these texts in their names")
+    parser.add_argument(
+        "only", nargs="*", help="with --measure or --races: tasks with one of these texts in their names"
+    )
     chosen = parser.parse_args()
     if chosen.measure:
         _measure(chosen.only)
@@ -31,8 +35,8 @@ def main() -> None:
     elif chosen.wider or chosen.unseen or chosen.checked:
         _measure_more(is_wider=chosen.wider, is_unseen=chosen.unseen, is_checked=chosen.checked)
     elif chosen.races:
-        later_races.measure_all()
-        store.pack_races()
+        later_races.measure_all(chosen.only)
+        race_store.pack()
     elif chosen.fit:
         _fit()
     elif chosen.figures:

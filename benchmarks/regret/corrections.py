@@ -41,7 +41,7 @@ class Answers:
     tasks: Tasks
 
     @cached_property
-    def given(self) -> list[list[Suggestion]]:
+    def given(self) -> list[Sequence[Suggestion]]:
         """The answers."""
         return [advice(task, Consensus()) for task in self.tasks]
 

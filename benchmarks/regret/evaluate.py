@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from benchmarks.regret.rivals import Rival
 from benchmarks.regret.truth import Measured
 from lrsearch.curves import Curve, DivergenceRule, DivergenceWatch
-from lrsearch.suggestions import advise
+from lrsearch.suggestions import advise, read_together
 from lrsearch.suggestions.base import Reading, Suggestion, SuggestionRule, read
 
 Floats = NDArray[np.float64]
@@ -43,6 +43,11 @@ def _reading(curve: Curve) -> Reading | Suggestion:
     return read(curve)
 
 
+@cache
+def _together(curves: tuple[Curve, ...]) -> Reading | None:
+    return read_together(curves)
+
+
 class Remembering(SuggestionRule):
     """A rule that reads each stored curve once, however often it is asked."""
 
@@ -67,10 +72,12 @@ class Remembering(SuggestionRule):
         return self.rule.level_of(answer)
 
 
-def advice(task: Measured, rule: SuggestionRule, repeats: int = REPEATS, ramp: str = "ramp") -> list[Suggestion]:
-    """A rule's answers on a task, one a draw."""
+@cache
+def advice(task: Measured, rule: SuggestionRule, repeats: int = REPEATS, ramp: str = "ramp") -> Sequence[Suggestion]:
+    """A rule's answers on a task, one a draw: computed once, since many tables ask for those of the same rule."""
     curves, remembering = curves_of(task, ramp), Remembering(rule)
-    return [advise([curves[(draw + i) % DRAWS] for i in range(repeats)], remembering) for draw in range(DRAWS)]
+    draws = [tuple(curves[(draw + i) % DRAWS] for i in range(repeats)) for draw in range(DRAWS)]
+    return [advise(draw, remembering, lambda _, draw=draw: _together(draw)) for draw in draws]
 
 
 def log_rates(answers: Sequence[Suggestion]) -> Floats:
@@ -150,3 +157,8 @@ def figures(found: Floats) -> Figures:
         failures=float(1.0 - has.mean()),
         mean_with_failures=float(np.where(has, found, 1.0).mean()),
     )
+
+
+def summed(tasks: Sequence[Measured], answers: Floats) -> Figures:
+    """The regrets of answers, summed up."""
+    return figures(regrets(tasks, answers))

@@ -1,4 +1,4 @@
-"""Races measured after the others: of the harder tasks, which had none, each dense model with one optimizer.
+"""Races measured after the others: of the harder tasks, which had none, and of Adadelta's rates above the others' grid.
 
 Adadelta's run on all rates its ground truth has, also those above 10, where the grid of the other optimizers ends.
 """
@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.regret import fresh, rows, unseen, wider
-from benchmarks.regret.measure import ABOVE, FOLDER, GRID, RACE_SEEDS, VERDICT_TASKS, padded, plan
+from benchmarks.regret.measure import ABOVE, FOLDER, GRID, RACE_SEEDS, VERDICT_TASKS, padded, plan, steps_per_epoch
+from benchmarks.regret.sizes import sizes
 from benchmarks.regret.tasks import Task, tasks
 from lrsearch.training.plan import Validation
 from lrsearch.training.trainer import Run
@@ -26,8 +27,14 @@ HELD_OUT: Final = 0.2
 
 
 def listed() -> list[Task]:
-    """The tasks whose races are measured here: every harder model once; convolutions are left out."""
-    return [task for task in wider.tasks()[: len(wider.FAMILIES)] if not task.family.is_slow]
+    """The tasks whose races are measured here: the harder ones, every model once before any twice; convolutions are left out."""
+    return [task for task in wider.tasks() if not task.family.is_slow]
+
+
+def beyond() -> list[Task]:
+    """The tasks whose races were measured up to 10 and are here above: Adadelta's of the other sets."""
+    others = [*tasks(), *fresh.tasks(), *unseen.tasks()]
+    return [task for task in others if task.optimizer == "adadelta" and not task.family.is_slow]
 
 
 def path_of(task: Task) -> Path:
@@ -45,22 +52,24 @@ def constants() -> dict[str, float]:
 
 
 def race_rates(task: Task) -> Floats:
-    """log10 of the raced rates: those of the ground truth, but the vanishing one."""
+    """log10 of the rates raced here: those of the ground truth, but the vanishing one and what was raced before."""
+    if task in beyond():
+        return ABOVE
     return np.concatenate([GRID, ABOVE]) if task.optimizer == "adadelta" else GRID
 
 
-def measure_all() -> None:
-    """Measure what is not measured yet."""
+def measure_all(only: Sequence[str] = ()) -> None:
+    """Measure what is not measured yet, of tasks with one of some texts in their names; without any, of all."""
     rows.register()
     from lrsearch.training.keras import default_trainer
 
     FOLDER.mkdir(parents=True, exist_ok=True)
-    for task in listed():
+    for task in [*beyond(), *listed()]:
         path = path_of(task)
-        if not path.exists():
+        if not path.exists() and (not only or any(text in task.name for text in only)):
             began, rates = time.perf_counter(), 10.0 ** race_rates(task)
             plans = [_plan(task, rate, seed) for rate in rates for seed in RACE_SEEDS]
-            np.savez_compressed(path, race_validation=_ends(default_trainer().train(plans), len(rates)))
+            np.savez_compressed(path, race_validation=_ends(task, default_trainer().train(plans), len(rates)))
             print(f"{path.name}: {time.perf_counter() - began:.1f} s", flush=True)
 
 
@@ -68,8 +77,10 @@ def _plan(task: Task, rate: float, seed: int) -> Any:
     return plan(task, np.full(task.family.updates, rate), seed, validation=Validation(HELD_OUT))
 
 
-def _ends(runs: Sequence[Run], rates: int) -> Floats:
+def _ends(task: Task, runs: Sequence[Run], rates: int) -> Floats:
     """Held-out losses after every epoch: shape (rates, seeds, epochs), infinite after a run's end."""
     found = [run.history.get("val_loss", np.empty(0)) for run in runs]
-    epochs = max(map(len, found))
+    # where every run diverged none has all epochs
+    whole = task.family.updates // steps_per_epoch(task.family, sizes(task.family)[1], HELD_OUT)
+    epochs = max(whole, *map(len, found))
     return np.stack([padded(one, epochs) for one in found]).reshape(rates, len(RACE_SEEDS), epochs)

@@ -19,7 +19,8 @@ from benchmarks.regret.evaluate import figures, regrets
 from benchmarks.regret.fit import folds, kind_of
 from benchmarks.regret.measure import GRID
 from benchmarks.regret.truth import Measured
-from lrsearch.experiments.race import Race, learned, smoothed_places
+from lrsearch.experiments.held_out_check import learned
+from lrsearch.experiments.race import Race, leading_edge, smoothed_places
 from lrsearch.training import catalog
 
 Floats = NDArray[np.float64]
@@ -33,7 +34,7 @@ DEFAULT_LENGTH: Final = 2
 """The checkpoint of the default race, 200 updates."""
 
 
-def winner(
+def replay(
     task: Measured,
     log_rate: float,
     race: Race,
@@ -41,16 +42,26 @@ def winner(
     seeds: Sequence[int],
     *,
     places: Places = smoothed_places,
-) -> float:
-    """log10 of the winner among the measured rates next to the candidates of the race; NaN where it has learned nothing."""
-    rates = task.race_rates
+) -> tuple[float, int]:
+    """log10 of the winner among the measured rates next to the candidates, NaN where it has learned nothing; and the further rounds.
+
+    A race goes on beyond its edge as far as rates were measured.
+    """
+    rates, stride = task.race_rates, round(race.spacing / STEP)
     middle = int(np.argmin(np.abs(rates - log_rate)))
-    chosen = middle + round(race.spacing / STEP) * (np.arange(race.candidates) - race.candidates // 2)
-    chosen = chosen[(chosen >= 0) & (chosen < len(rates))]
-    losses = task.race[checkpoint][chosen][:, list(seeds)]
-    pulled = race.pull * len(chosen) * (rates[chosen] - rates[middle]) ** 2
-    won = int(np.argmin(places(losses) + pulled))
-    return float(rates[chosen[won]]) if learned(float(losses[won].mean()), task.nothing) else np.nan
+    ends = np.array([-(race.candidates // 2), race.candidates // 2])
+    further = 0
+    while True:
+        chosen = middle + stride * np.arange(ends[0], ends[1] + 1)
+        chosen = chosen[(chosen >= 0) & (chosen < len(rates))]
+        losses = task.race[checkpoint][chosen][:, list(seeds)]
+        edge = leading_edge(losses, task.nothing) if further < race.widenings else 0
+        if edge == 0 or not 0 <= chosen[-1 if edge > 0 else 0] + edge * stride < len(rates):
+            break
+        ends[1 if edge > 0 else 0] += edge * (race.candidates // 2)
+        further += 1
+    won = int(np.argmin(places(losses) + race.pulls(rates[chosen] - rates[middle])))
+    return (float(rates[chosen[won]]) if learned(float(losses[won].mean()), task.nothing) else np.nan), further
 
 
 def middles(tasks: Sequence[Measured], answers: Floats) -> Floats:
@@ -59,19 +70,25 @@ def middles(tasks: Sequence[Measured], answers: Floats) -> Floats:
     return np.where(np.isnan(answers), np.array(defaults)[:, None], answers)
 
 
+def replays(
+    tasks: Sequence[Measured], answers: Floats, race: Race, checkpoint: int, places: Places = smoothed_places
+) -> tuple[Floats, NDArray[np.int64]]:
+    """log10 of the winners, and the further rounds: shapes (tasks, draws); draw i races with the seeds i, i+1, ... of three stored."""
+    found = [
+        [
+            replay(task, x, race, checkpoint, [(i + j) % 3 for j in range(race.seeds)], places=places)
+            for i, x in enumerate(row)
+        ]
+        for task, row in zip(tasks, middles(tasks, answers), strict=True)
+    ]
+    return np.array([[won for won, _ in row] for row in found]), np.array([[more for _, more in row] for row in found])
+
+
 def winners(
     tasks: Sequence[Measured], answers: Floats, race: Race, checkpoint: int, places: Places = smoothed_places
 ) -> Floats:
-    """log10 of the winners: shape (tasks, draws); draw i races with the seeds i, i+1, ... of the three stored ones."""
-    return np.array(
-        [
-            [
-                winner(task, x, race, checkpoint, [(i + j) % 3 for j in range(race.seeds)], places=places)
-                for i, x in enumerate(row)
-            ]
-            for task, row in zip(tasks, middles(tasks, answers), strict=True)
-        ]
-    )
+    """log10 of the winners: shape (tasks, draws)."""
+    return replays(tasks, answers, race, checkpoint, places)[0]
 
 
 def moved(around: Floats, won: Floats) -> Floats:

@@ -121,6 +121,11 @@ class Report:
         answers = np.concatenate([self.held_out[self.has_race], self.fresh_answers[later]])
         return [*self.raced, *(self.fresh[i] for i in later)], answers
 
+    @cached_property
+    def all_shipped(self) -> Floats:
+        """log10 of the answers of the rule as it ships, on the tasks of `all_raced`."""
+        return np.concatenate([self.shipped[self.has_race], self.all_raced[1][len(self.raced) :]])
+
     def row(self, name: str, answers: Floats, cost: str) -> list[str]:
         """One rule in the main table."""
         return [name, *figures(regrets(self.tasks, answers)).cells(), cost]
@@ -250,6 +255,7 @@ class Report:
             "data_sets": self.by("data", lambda task: task.task.family.group),
             "failures": self.failures(self.tasks, self.held_out, 12),
             "races": table(RACE_HEAD, race_report.race_rows(self)),
+            "widened": table(RACE_HEAD, race_report.widened_rows(self)),
             "costs": table(RACE_HEAD, race_report.cost_rows(self)),
             "fresh": self.fresh_rules(),
             "intervals": table(

@@ -9,16 +9,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.regret import race_sentences
 from benchmarks.regret.ablations import answered, any_repeat, later
 from benchmarks.regret.checked import CASES, kept
-from benchmarks.regret.evaluate import DRAWS, REPEATS, Figures, advice, curves_of, figures, regrets
+from benchmarks.regret.evaluate import DRAWS, REPEATS, Figures, advice, curves_of, summed
 from benchmarks.regret.intervals import GOOD
-from benchmarks.regret.race_report import CHEAP, default_races
-from benchmarks.regret.races import DEFAULT_LENGTH, winners
+from benchmarks.regret.race_report import default_races, share_held
+from benchmarks.regret.race_sentences import met
 from benchmarks.regret.rivals import RIVALS
 from benchmarks.regret.store import load_checked, load_cycles, load_verdicts
 from benchmarks.regret.truth import Measured
-from lrsearch.experiments.confirmation import CERTAIN, LEVEL
+from lrsearch.experiments.confirmation import CERTAIN
 from lrsearch.experiments.held_out_check import LEAST_GAIN
 from lrsearch.suggestions.consensus import Consensus
 
@@ -43,10 +44,9 @@ def blocks(report: Report) -> dict[str, str]:
         "rules_said": _rules_said(report),
         "later_said": _later_said(report),
         "silent_said": _silent_said(report),
-        "races_said": _races_said(report),
-        "costs_said": _costs_said(report),
         "fresh_said": _fresh_said(report),
         "intervals_said": _intervals_said(report),
+        **race_sentences.sentences(report),
         "bounds_said": f"On {len(load_cycles())} tasks, {DRAWS} draws each.",
         "verdicts_said": _verdicts_said(report),
         "checked_said": _checked_said([*report.tasks, *report.fresh]),
@@ -59,10 +59,10 @@ def _wrapped(text: str) -> str:
 
 
 def _summary(report: Report) -> str:
-    here, there = _figures(report.tasks, report.held_out), _figures(report.tasks, report.rivals[RIVALS[0].name])
-    fresh = _figures(report.fresh, report.fresh_answers)
-    fresh_there = _figures(report.fresh, report.fresh_rivals[RIVALS[0].name])
-    raced = _figures(report.fresh, report.fresh_raced)
+    here, there = summed(report.tasks, report.held_out), summed(report.tasks, report.rivals[RIVALS[0].name])
+    fresh = summed(report.fresh, report.fresh_answers)
+    fresh_there = summed(report.fresh, report.fresh_rivals[RIVALS[0].name])
+    raced = summed(report.fresh, report.fresh_raced)
     text = (
         f"- **Advice that was measured.** On {len(report.tasks)} tasks the suggested rate loses {_percent(here.mean)} of the "
         f"achievable improvement on average (held out by data set; {RIVALS[0].name} {_percent(there.mean)}), on "
@@ -76,21 +76,14 @@ def _percent(share: float) -> str:
     return f"{100 * share:.1f}\N{NO-BREAK SPACE}%"
 
 
-def _figures(tasks: Sequence[Measured], answers: Floats) -> Figures:
-    return figures(regrets(tasks, answers))
-
-
 def _floor(raced: Sequence[Measured]) -> str:
     """The regret of the best of all rates, found with other seeds: what the noise of the measurement alone costs."""
-    from benchmarks.regret.measure import GRID
-
-    found = [
-        task.regret(float(GRID[int(np.argmin(np.nan_to_num(task.race[-1].mean(axis=1), posinf=1e9)))]))
-        for task in raced
-    ]
+    best = [int(np.argmin(np.nan_to_num(task.race[-1].mean(axis=1), posinf=1e9))) for task in raced]
+    found = [task.regret(float(task.race_rates[place])) for task, place in zip(raced, best, strict=True)]
+    fewest, most = (choose(len(task.race_rates) for task in raced) for choose in (min, max))
     return (
-        f'"Best" is the best of {len(GRID)} noisy means, so that a small regret is partly noise: the best rate found with three *other* '
-        f"seeds on all {len(GRID)} rates has itself a median regret of {np.median(found):.3f} (mean {np.mean(found):.3f})."
+        f'"Best" is the best of {fewest} to {most} noisy means, so that a small regret is partly noise: the best rate found with three *other* '
+        f"seeds on all those rates has itself a median regret of {np.median(found):.3f} (mean {np.mean(found):.3f})."
     )
 
 
@@ -107,24 +100,20 @@ def _tasks(tasks: Sequence[Measured]) -> str:
 
 def _rules_said(report: Report) -> str:
     """Whether the default beats every rival by every figure, said as it is."""
-    mine = _figures(report.tasks, report.held_out)
-    lost = {name: _not_beaten(mine, _figures(report.tasks, answers)) for name, answers in report.rivals.items()}
-    own = {kind: _not_beaten(mine, _figures(report.tasks, answers)) for kind, answers in report.others.items()}
-    best = _figures(report.tasks, report.rivals[RIVALS[0].name])
+    mine = summed(report.tasks, report.held_out)
+    lost = {name: _not_beaten(mine, summed(report.tasks, answers)) for name, answers in report.rivals.items()}
+    own = {kind: _not_beaten(mine, summed(report.tasks, answers)) for kind, answers in report.others.items()}
+    best = summed(report.tasks, report.rivals[RIVALS[0].name])
     goals = [
-        f"mean 0.04: {_met(mine.mean <= 0.04)}",
-        f"p90 0.10: {_met(mine.p90 <= 0.10)}",
-        f"worst 0.25: {_met(mine.worst_task <= 0.25)}",
+        f"mean 0.04: {met(mine.mean <= 0.04)}",
+        f"p90 0.10: {met(mine.p90 <= 0.10)}",
+        f"worst 0.25: {met(mine.worst_task <= 0.25)}",
     ]
     return (
         f"{_beats('other tool', lost)} {_beats('other rule of ours', own)} Counting no answer as 1, the mean is "
         f"{mine.mean_with_failures:.3f} against {best.mean_with_failures:.3f} of {RIVALS[0].name}; the last line compares with it on the "
         f"same draws only. The goals, on tasks: {', '.join(goals)}."
     )
-
-
-def _met(is_met: bool) -> str:
-    return "met" if is_met else "**missed**"
 
 
 def _not_beaten(mine: Figures, other: Figures) -> list[str]:
@@ -141,7 +130,7 @@ def _beats(noun: str, lost: dict[str, list[str]]) -> str:
 def _later_said(report: Report) -> str:
     chosen = later(report.tasks)
     kept = [report.tasks[i] for i in chosen]
-    mine, best = _figures(kept, report.held_out[chosen]), _figures(kept, report.rivals[RIVALS[0].name][chosen])
+    mine, best = summed(kept, report.held_out[chosen]), summed(kept, report.rivals[RIVALS[0].name][chosen])
     return (
         f"On the {len(kept)} tasks measured afterwards, with other optimizers on the same models and data, it has {_told(mine)} "
         f"({RIVALS[0].name}: {_told(best)})."
@@ -161,53 +150,16 @@ def _silent_said(report: Report) -> str:
     )
 
 
-def _races_said(report: Report) -> str:
-    found = _figures(report.raced, report.won)
-    tasks, answers = report.all_raced
-    won = default_races(tasks, answers)
-    everywhere, over = _figures(tasks, won), _over(tasks, won, 0.10)
-    return (
-        f"The goals of the default race, on these tasks: {_race_goals(found)}. On all {len(tasks)} tasks with races, the later ones below "
-        f"among them: {_race_goals(everywhere)}; p90 {everywhere.p90:.3f}, no answer {everywhere.failures:.1%}. Over 0.10: {over}."
-    )
-
-
-def _race_goals(found: Figures) -> str:
-    goals = [
-        f"median 0.005: {_met(found.median <= 0.005)} ({found.median:.3f})",
-        f"mean 0.02: {_met(found.mean <= 0.02)} ({found.mean:.3f})",
-        f"worst 0.10: {_met(found.worst_task <= 0.10)} ({found.worst_task:.3f})",
-    ]
-    return ", ".join(goals)
-
-
-def _over(tasks: Sequence[Measured], answers: Floats, limit: float) -> str:
-    """The tasks whose mean regret is over a limit, named."""
-    lost = [(task.task.name, row[~np.isnan(row)]) for task, row in zip(tasks, regrets(tasks, answers), strict=True)]
-    named = [f"{name} ({known.mean():.3f})" for name, known in lost if known.size and known.mean() > limit]
-    return ", ".join(named) or "none"
-
-
-def _costs_said(report: Report) -> str:
-    tasks, answers = report.all_raced
-    cheap = _figures(tasks, winners(tasks, answers, CHEAP[0], DEFAULT_LENGTH))
-    alone = _figures(tasks, answers)
-    return (
-        f"On these {len(tasks)} tasks already the cheapest race, {CHEAP[0].trials} runs with the control's, takes the mean regret from "
-        f"{alone.mean:.3f} to {cheap.mean:.3f}, and the worst task from {alone.worst_task:.3f} to {cheap.worst_task:.3f}."
-    )
-
-
 def _fresh_said(report: Report) -> str:
-    mine, raced = _figures(report.fresh, report.fresh_answers), _figures(report.fresh, report.fresh_raced)
-    held = _figures(report.tasks, report.held_out)
-    lost = {name: _not_beaten(mine, _figures(report.fresh, answers)) for name, answers in report.fresh_rivals.items()}
+    mine, raced = summed(report.fresh, report.fresh_answers), summed(report.fresh, report.fresh_raced)
+    held = summed(report.tasks, report.held_out)
+    lost = {name: _not_beaten(mine, summed(report.fresh, answers)) for name, answers in report.fresh_rivals.items()}
     kept = [i for i, task in enumerate(report.fresh) if task.can_be_learned]
-    learnable = _figures([report.fresh[i] for i in kept], report.fresh_answers[kept])
+    learnable = summed([report.fresh[i] for i in kept], report.fresh_answers[kept])
     return (
         f"On data it never saw the rule has {mine.mean / held.mean:.1f} times the mean that held-out data sets promised. "
-        f"{_beats('other tool', lost)} The goals of 0.04, 0.10 and 0.25: mean {_met(mine.mean <= 0.04)}, p90 {_met(mine.p90 <= 0.10)}, "
-        f"worst task {_met(mine.worst_task <= 0.25)}. With the race, where one is stored: {_told(raced)}. On {len(report.fresh) - len(kept)} of the tasks no rate "
+        f"{_beats('other tool', lost)} The goals of 0.04, 0.10 and 0.25: mean {met(mine.mean <= 0.04)}, p90 {met(mine.p90 <= 0.10)}, "
+        f"worst task {met(mine.worst_task <= 0.25)}. With the race, where one is stored: {_told(raced)}. On {len(report.fresh) - len(kept)} of the tasks no rate "
         f"gets the loss more than {LEAST_GAIN:.0%} below that of a vanishing rate, so that their regret is noise; without them the rule has "
         f"{_told(learnable)}."
     )
@@ -220,7 +172,7 @@ def _intervals_said(report: Report) -> str:
     return (
         f"`consensus` reports the repeats' range cut to {Consensus.certain:g} decades to either side, and its level (`level`) with it: "
         f"{Consensus.sure_level:g} where the evidence is strong, {Consensus.level:g} elsewhere; after a race the interval is {CERTAIN:g} "
-        f"decades to either side of the winner, level {LEVEL} with the default race. The levels are those on all "
+        f"decades to either side of the winner, level {share_held(raced, default_races(raced, report.all_shipped)):.2f} with the default race. The levels are those on all "
         f"{len(report.tasks) + len(report.fresh)} tasks, after a race on the {len(raced)} that have one. That the repeats agree says little by "
         f"itself: where they do to a tenth of a decade, {np.mean(agreeing):.0%} of the suggestions on the first tasks have a regret under "
         f"{GOOD:g}, against {np.mean([good for good, _ in three]):.0%} of all {len(three)} of which each repeat has one."

@@ -10,9 +10,10 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.regret import checked, files, fresh, later_races, unseen, wider
+from benchmarks.regret import checked, files, fresh, unseen, wider
 from benchmarks.regret.bounds import Cycled
-from benchmarks.regret.measure import ABOVE, FOLDER, GRID, RAISED, RAMPS, VANISHING, VERDICT_TASKS, steps_per_epoch
+from benchmarks.regret.measure import ABOVE, FOLDER, GRID, RAISED, RAMPS, VANISHING, VERDICT_TASKS
+from benchmarks.regret.race_store import RACES_FILE, at_checkpoints, race_row
 from benchmarks.regret.sizes import sizes
 from benchmarks.regret.tasks import Task, tasks
 from benchmarks.regret.truth import Measured, mean_losses
@@ -31,10 +32,6 @@ CHECKED_FILE: Final = FILE.with_name("regret_checked.npz.xz")
 """Range tests that held samples out."""
 ROUGH: Final = 8.0
 """Two losses of an untrained model differ by less than this factor."""
-RACES_FILE: Final = FILE.with_name("regret_races.npz.xz")
-"""Races measured after the others (`later_races`), and for every data set the loss of the best answer that looks at no sample."""
-RACE_STEPS: Final = (50, 100, 200)
-"""Updates after which the races' held-out losses are kept, beside the last one."""
 
 
 def pack() -> None:
@@ -84,31 +81,6 @@ def pack_checked() -> None:
     files.write(CHECKED_FILE, {"names": np.array(list(raw)), "units": np.array(units), "constant": constant, **parts})
 
 
-def pack_races() -> None:
-    """Write the stored file of the later races."""
-    finished = [task for task in later_races.listed() if later_races.path_of(task).exists()]
-    raw = [np.load(later_races.path_of(task))["race_validation"] for task in finished]
-    packed = [_race(task, sizes(task.family)[1], losses) for task, losses in zip(finished, raw, strict=True)]
-    units = [files.unit(losses[0, 0, :, None]) for losses, _ in packed]
-    widest = max(losses.shape[1] for losses, _ in packed)
-    races = [
-        np.pad(files.rounded(losses / unit), ((0, 0), (0, widest - losses.shape[1]), (0, 0)), constant_values=np.inf)
-        for (losses, _), unit in zip(packed, units, strict=True)
-    ]
-    constants = later_races.constants()
-    files.write(
-        RACES_FILE,
-        {
-            "names": np.array([task.name for task in finished]),
-            "race": np.stack(races),
-            "race_steps": np.stack([steps for _, steps in packed]),
-            "units": np.array(units),
-            "constant_names": np.array(list(constants)),
-            "constants": np.array(list(constants.values())),
-        },
-    )
-
-
 @cache
 def load_checked() -> Sequence[checked.Checked]:
     """The range tests that held samples out: the cases first."""
@@ -146,7 +118,7 @@ def _packed_tasks(finished: Sequence[Task]) -> dict[str, Any]:
 
 def _packed(task: Task, raw: Any) -> dict[str, Any]:
     weights, samples = sizes(task.family)
-    race, steps = _race(task, samples, raw["race_validation"])
+    race, steps = at_checkpoints(task, samples, raw["race_validation"])
     unit = files.unit(raw["ramp"])
     return {
         "sizes": np.array([weights, samples]),
@@ -162,14 +134,6 @@ def _packed_cycles(task: Task) -> NDArray[np.float16]:
     nothing = float(np.load(FOLDER / f"{task.name}.npz")["truth"][0].mean())
     losses = np.load(FOLDER / f"cycles-{task.name}.npz")["losses"]
     return np.minimum(np.where(np.isfinite(losses), losses, np.inf), nothing).mean(axis=-1).astype(np.float16)
-
-
-def _race(task: Task, samples: int, losses: Floats) -> tuple[Floats, NDArray[np.int64]]:
-    """Held-out losses (checkpoints, rates, seeds) at the last epoch's end before each checkpoint."""
-    epoch = steps_per_epoch(task.family, samples, held_out=0.2)
-    wanted = [max(1, min(steps, task.family.updates) // epoch) for steps in (*RACE_STEPS, task.family.updates)]
-    ends = np.minimum(wanted, losses.shape[2])
-    return np.moveaxis(losses[:, :, ends - 1], 2, 0), ends * epoch
 
 
 @cache
@@ -271,13 +235,17 @@ def _measured(task: Task, stored: dict[str, Any], i: int) -> Measured:
 def _race_of(task: Task, stored: dict[str, Any], i: int) -> tuple[Floats, NDArray[np.int64], float]:
     """Held-out losses of a task's races, the updates after which they are, and what they were divided by."""
     later = files.read(RACES_FILE)
-    if task.name in (names := later["names"].tolist()):
-        place = names.index(task.name)
-        return later["race"][place].astype(np.float64), later["race_steps"][place], float(later["units"][place])
+    if task.name in later["names"].tolist():
+        race, steps, unit = race_row(later, "", task.name)
+        return race.astype(np.float64), steps, unit
     # the unit itself is not stored: what the untrained model loses, over what a ramp of it begins with in that unit
     ratio = float(stored["losses"][i][0]) / float(np.median(stored["ramp"][i][:, 0].astype(np.float64)))
     unit = 2.0 ** round(np.log2(ratio)) if ratio > ROUGH else 1.0
-    return stored["race"][i].astype(np.float64), stored["race_steps"][i], unit
+    race = stored["race"][i].astype(np.float64)
+    if task.name in later.get("above_names", np.empty(0)).tolist():
+        above, _, above_unit = race_row(later, "above_", task.name)
+        race = np.concatenate([race, above.astype(np.float64) * above_unit / unit], axis=1)
+    return race, stored["race_steps"][i], unit
 
 
 def _constant(task: Task) -> float:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.regret.tasks import Task
-from lrsearch.experiments.race import learned
+from lrsearch.experiments.held_out_check import learned
 
 Floats = NDArray[np.float64]
 

@@ -139,6 +139,9 @@ class Experiment(Spec):
 
     keeps_study: ClassVar[bool] = False
     """Whether an Optuna study of each job is kept in the database."""
+    shares_surely: ClassVar[bool] = True
+    """Whether all of `shared_trials` are made if nothing ends the job: then they count in its progress from the start, and idle
+    workers join for them; else they count when they are taken, and none joins."""
     schema_version: Annotated[Literal[1], Field(alias="schema")] = 1
     """Version of the document's shape."""
     limits: Limits = Limits()

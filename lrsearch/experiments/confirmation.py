@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import BeforeValidator
 
 from lrsearch.errors import Problem
-from lrsearch.experiments.base import Line, Mark, PlotSpec, TrialRecord
+from lrsearch.experiments.base import Line, Mark, PlotSpec, Span, TrialRecord
 from lrsearch.experiments.evidence import seconds_of
 from lrsearch.experiments.held_out_check import LEAST_HELD_OUT, knowing_nothing
 from lrsearch.experiments.numbers import finite_or_none, floats
@@ -24,8 +24,8 @@ RULE: Final = "race"
 
 CERTAIN: Final = 0.05
 """Distance of the interval's ends from the winner, decades."""
-LEVEL: Final = 0.94
-"""Share of the regret benchmark's default races in whose interval every rate had a regret under 0.05."""
+LEVEL: Final = 0.95
+"""Share of the regret benchmark's default races in whose interval every rate had a regret under 0.05, rounded down."""
 AROUND: Final = 0.25
 """Distance of the bounds from a winner whose rule has none, decades; those of `consensus`."""
 
@@ -81,13 +81,15 @@ def as_json(race: Race, result: RaceResult, asked: Suggestion, records: Sequence
         "is_at_edge": result.is_at_edge,
         "judged_by": "val_loss" if race.held_out else "loss",
         "candidates": [
-            {"lr": float(lr), "losses": finite_or_none(losses), "place": float(place)}
-            for lr, losses, place in zip(result.rates, result.losses, result.places, strict=True)
+            {"lr": float(lr), "losses": finite_or_none(losses), "place": float(place), "round": int(number)}
+            for lr, losses, place, number in zip(result.rates, result.losses, result.places, result.rounds, strict=True)
         ],
         "control": finite_or_none(result.control),
         "steps": race.steps,
         "seeds": race.seeds,
+        "rounds": int(result.rounds.max()),
         "updates": result.updates,
+        "further_updates": result.further_updates,
         "seconds": seconds_of(records),
     }
 
@@ -116,5 +118,18 @@ def race_plot(confirmation: Mapping[str, Any], subject: str) -> PlotSpec:
         y_label="loss on held-out data" if confirmation["judged_by"] == "val_loss" else "training loss",
         x_log=True,
         lines=lines,
+        spans=_further_spans(rows),
         marks=marks,
     )
+
+
+def _further_spans(rows: Sequence[Mapping[str, Any]]) -> list[Span]:
+    """The rates that further rounds added, below and above the first candidates; results of older versions know one round."""
+    first = [row["lr"] for row in rows if row.get("round", 1) == 1]
+    below, above = (
+        [row["lr"] for row in rows if row["lr"] < first[0]],
+        [row["lr"] for row in rows if row["lr"] > first[-1]],
+    )
+    ends = [(below[0], first[0])] if below else []
+    ends += [(first[-1], above[-1])] if above else []
+    return [Span("added, since the best was at the edge", low, high) for low, high in ends]

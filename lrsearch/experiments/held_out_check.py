@@ -23,8 +23,8 @@ SEEN: Final = 0.5
 LEAST_HELD_OUT: Final = 10
 """Fewest held-out samples that can tell learning from memory; two or three of them tell nothing."""
 LEAST_GAIN: Final = 0.05
-"""Share of the loss of knowing nothing that must be gained in some repeat; above what any repeat of the benchmark's noise gains by
-chance (docs/advice.md)."""
+"""Share of the loss of knowing nothing that must be gained, in some repeat or by the winner of a race; above what any repeat of the
+benchmark's noise gains by chance (docs/advice.md)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,8 +35,8 @@ class HeldOutCheck:
         samples: how many are held out.
         knowing_nothing: shape (repeats,): the lesser of the loss before anything is learned and of the yardstick.
         best: shape (repeats,): least held-out loss of the ramp; NaN where none is finite.
-        holds: whether (knowing_nothing - best) / knowing_nothing is above `LEAST_GAIN` in some repeat: a ramp is short, and from
-            a bad start it may end before it knows anything.
+        holds: whether something was `learned` in some repeat: a ramp is short, and from a bad start it may end before it knows
+            anything.
         why: one sentence, where it does not hold.
     """
 
@@ -86,14 +86,24 @@ def judge(curves: Sequence[Floats], samples: int, yardstick: float) -> HeldOutCh
         )
         return replace(found, why=why)
     known = np.isfinite(best)
-    gain = float(np.max((start[known] - best[known]) / np.abs(start[known]))) if known.any() else 0.0
-    if gain > LEAST_GAIN:
+    if any(learned(loss, known_before) for loss, known_before in zip(best[known], start[known], strict=True)):
         return replace(found, holds=True)
+    gain = float(np.max((start[known] - best[known]) / np.abs(start[known]))) if known.any() else 0.0
     why = (
         f"The training loss falls, but on {samples} held-out samples the loss gets no more than {max(gain, 0.0):.1%} below "
         'that of an answer that looks at no sample: check the labels, use more data, or say "check": false.'
     )
     return replace(found, why=why)
+
+
+def learned(loss: float, nothing: float) -> bool:
+    """Whether a held-out loss is more than `LEAST_GAIN` below that of knowing nothing, as a share of its size.
+
+    Example:
+        >>> [learned(loss, 0.693) for loss in (0.664, 0.65)]
+        [False, True]
+    """
+    return loss < nothing - LEAST_GAIN * abs(nothing) if math.isfinite(nothing) else loss < nothing
 
 
 def knowing_nothing(records: Sequence[TrialRecord], data: str) -> float:

@@ -8,20 +8,21 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 import numpy as np
 from pydantic import Field, model_validator
 
-from lrsearch.curves import Curve, DivergenceRule, Ramp, ramp_rates, smooth
+from lrsearch.curves import DivergenceRule, Ramp, ramp_rates
 from lrsearch.errors import Problem
-from lrsearch.experiments.base import Context, Estimate, Experiment, PlotSpec, TrialRecord
-from lrsearch.experiments.confirmation import RULE, Confirm, as_json, confirm_problems, confirmed, race_plot
+from lrsearch.experiments.base import Context, Estimate, Experiment, Groups, PlotSpec, TrialRecord
+from lrsearch.experiments.confirmation import Confirm, race_plot
 from lrsearch.experiments.evidence import seconds_of
 from lrsearch.experiments.held_out_check import POINTS, SEEN, HeldOutCheck, judge, knowing_nothing, validated
 from lrsearch.experiments.keras_code import range_test_code
-from lrsearch.experiments.numbers import finite_or_none
 from lrsearch.experiments.outcomes import Advice, task_of
-from lrsearch.experiments.range_test_answers import answer_of, means
+from lrsearch.experiments.range_test_answers import answer_of, curve_of, read
 from lrsearch.experiments.range_test_groups import alone, group_problems, tested, together, training_fields
 from lrsearch.experiments.range_test_plot import group_plot, loss_plot
-from lrsearch.experiments.tasks import Task, train_tasks
-from lrsearch.spec import PositiveInt, Rate, Seed, broken
+from lrsearch.experiments.range_test_problems import check_fields, data_problems
+from lrsearch.experiments.range_test_race import after_race, further_groups, train_race
+from lrsearch.experiments.tasks import Task, train_tasks, within
+from lrsearch.spec import PositiveInt, Rate, Seed
 from lrsearch.status import TrialStatus
 from lrsearch.suggestions import RULES, RuleName, suggest
 from lrsearch.suggestions.base import Suggestion
@@ -46,6 +47,8 @@ class RangeTest(Experiment):
     cites: ClassVar[tuple[str, ...]] = (
         "Smith 2017, Cyclical Learning Rates for Training Neural Networks, section 3.3, arXiv:1506.01186",
     )
+
+    shares_surely: ClassVar[bool] = False
 
     kind: Literal["range_test"] = "range_test"
     model: ModelSpec
@@ -88,41 +91,8 @@ class RangeTest(Experiment):
     """With `per_group`, rate of all layers but the group that is ramped, times their multipliers; 0: they stand still, so that what the loss shows is the group's doing."""
 
     @model_validator(mode="after")
-    def _ends_are_ordered(self) -> Self:
-        start, end = self.ends()
-        if start >= end:
-            raise broken(
-                "end_lr" if self.start_lr is None else "start_lr",
-                "below_end_lr",
-                f"start_lr is {start:g} and end_lr is {end:g}; the rate must rise.",
-                "Set start_lr below end_lr, for example 1e-7 and 10.",
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _rate_is_ours(self) -> Self:
-        if self.optimizer.learning_rate is not None:
-            raise broken(
-                "/optimizer/learning_rate",
-                "set_by_range_test",
-                f"The optimizer's learning_rate is {self.optimizer.learning_rate:g}, but a range test sets the rate itself.",
-                "Remove learning_rate; start_lr and end_lr are the ends of the ramp.",
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _groups_are_there(self) -> Self:
-        if self.per_group and self.layer_groups is None:
-            message = "per_group is true, and there are no layer_groups."
-            raise broken(
-                "layer_groups", "per_group_needs_groups", message, "Give layer_groups, or leave per_group out."
-            )
-        if self.others_lr > 0 and not self.per_group:
-            message = f"others_lr is {self.others_lr:g}, and no group is ramped by itself."
-            raise broken("others_lr", "with_per_group", message, "Set per_group to true, or leave others_lr out.")
-        if self.confirm is not None and self.layer_groups is not None:
-            message = "A race tries one rate for all layers, and layer_groups gives them several."
-            raise broken("confirm", "one_rate", message, "Leave out confirm, or layer_groups.")
+    def _fields_agree(self) -> Self:
+        check_fields(self)
         return self
 
     def ends(self) -> tuple[float, float]:
@@ -134,27 +104,13 @@ class RangeTest(Experiment):
         """Names without a catalog row, a model that cannot take its data, a batch larger than the data, no accuracy to measure."""
         found = catalog.check(self.model, self.data)
         row = catalog.datasets().get(self.data.name)
-        return found if row is None else found + self._problems_with(row)
-
-    def _problems_with(self, row: catalog.DatasetRow) -> list[Problem]:
-        found: list[Problem] = []
-        if self.batch_size > row.train_size:
-            message = f"batch_size is {self.batch_size}, but {row.name} has {row.train_size} training samples."
-            action = f"Use a batch_size of at most {row.train_size}."
-            found.append(Problem("/batch_size", "at_most_training_set", self.batch_size, message, action))
-        if self.metric == "accuracy" and row.task != "classification":
-            message = f"metric is 'accuracy', but {row.name} is a {row.task} task, which has none."
-            found.append(Problem("/metric", "measurable", self.metric, message, "Use 'loss' or 'val_loss'."))
-        held_out = int(row.train_size * self.validation_share)
-        if self.metric == "val_loss" and not 0 < held_out < row.train_size:
-            message = f"validation_share {self.validation_share:g} of {row.train_size} samples holds out {held_out}."
-            action = "Use a share that leaves samples on both sides, for example 0.2."
-            found.append(Problem("/validation_share", "leaves_data", self.validation_share, message, action))
-        found += [] if self.confirm is None else confirm_problems(self.confirm, row)
-        return found + (group_problems(self) if self.model.name in catalog.models() else [])
+        if row is not None:
+            found += data_problems(self, row)
+            found += group_problems(self) if self.model.name in catalog.models() else []
+        return found
 
     def estimate(self) -> Estimate:
-        """Updates and trials; the seconds are not estimated before the first job of a kind has run."""
+        """Updates and trials, without further rounds of a race; the seconds are not estimated before the first job of a kind has run."""
         runs, race = self.repeats * (1 + len(self._ramped())), self.confirm
         extra = (0, 0) if race is None else (race.updates, race.trials)
         updates = self.steps * self.batches_per_lr * runs
@@ -167,6 +123,11 @@ class RangeTest(Experiment):
     def packs(self, workers: int) -> list[list[int]]:
         """One pack with every repeat, and the race's or the groups' runs after them: they share model and data, and stack."""
         return [list(range(self.estimate().trials))]
+
+    @property
+    def shared_trials(self) -> Groups:
+        """The further rounds of a race, each taken when the one before wants it."""
+        return further_groups(self)
 
     def plan(self, trial: int) -> Plan:
         """The training of one repeat, with the ramp in all layers."""
@@ -210,16 +171,11 @@ class RangeTest(Experiment):
             train_tasks([self._ramp(trial) for trial in trials], context)
             return
         known = {} if self.confirm is None else dict(context.finished())
-        ramps = train_tasks([Task(trial, self.plan(trial)) for trial in trials if trial < self.repeats], context)
-        known |= {record.number: record for record in ramps}
-        if self.confirm is None or any(record.status is TrialStatus.CANCELLED for record in known.values()):
-            return
-        ramps = [known[number] for number in range(self.repeats) if number in known]
-        asked = suggest([self._read(one) for one in ramps], rule=self.rule, optimizer=self.optimizer.kind)
-        plans = self.confirm.plans(self.plan(0), asked.lr or catalog.optimizers()[self.optimizer.kind].default_lr)
-        racing = [trial for trial in trials if trial >= self.repeats]
-        setting = {"stage": "race"}
-        train_tasks([Task(n, plans[n - self.repeats], setting=setting) for n in racing], context)
+        waiting = [Task(trial, self.plan(trial)) for trial in trials if trial < self.repeats]
+        to_come = sum(trial >= self.repeats for trial in trials) * (0 if self.confirm is None else self.confirm.steps)
+        known |= {record.number: record for record in train_tasks(waiting, within(context, to_come=to_come))}
+        if self.confirm is not None and not any(one.status is TrialStatus.CANCELLED for one in known.values()):
+            train_race(self, trials, known, context)
 
     def _ramp(self, number: int) -> Task:
         """A ramp of all layers, or beyond the repeats of a single group."""
@@ -241,17 +197,7 @@ class RangeTest(Experiment):
             return result | self._groups(records, answers[self.rule])
         if self.confirm is None:
             return result
-        if len(raced) < self.confirm.trials or any(one.status is TrialStatus.CANCELLED for one in raced):
-            return result | {"confirmation": None}
-        asked = answers[self.rule]
-        chosen, race = confirmed(self.confirm, raced, asked, self.data.name)
-        return result | {
-            "verdict": chosen.verdict.value,
-            "suggestion": answer_of(RULE, chosen),
-            "confirmation": as_json(self.confirm, race, asked, raced),
-            "code": range_test_code(self.optimizer, chosen),
-            "updates": result["updates"] + race.updates,
-        }
+        return result | after_race(self, raced, answers[self.rule], result["updates"])
 
     def _groups(self, records: Sequence[TrialRecord], asked: Suggestion) -> dict[str, Any]:
         """What the ramps of the single groups say, and what follows for a training."""
@@ -273,7 +219,7 @@ class RangeTest(Experiment):
 
     def _answers(self, records: Sequence[TrialRecord], check: HeldOutCheck | None) -> dict[str, Suggestion]:
         """What every rule says of some ramps, after the check."""
-        curves = [self._read(record) for record in records]
+        curves = [read(self, record) for record in records]
         answers = {rule: suggest(curves, rule=rule, optimizer=self.optimizer.kind) for rule in RULES}
         return answers if check is None else {rule: check.apply(answer) for rule, answer in answers.items()}
 
@@ -284,7 +230,7 @@ class RangeTest(Experiment):
             "verdict": chosen.verdict.value,
             "suggestion": answer_of(self.rule, chosen),
             "rules": [answer_of(rule, answer) | {"verdict": answer.verdict.value} for rule, answer in answers.items()],
-            "curves": [self._curve(record) for record in records],
+            "curves": [curve_of(self, record) for record in records],
         }
 
     def _result(
@@ -310,32 +256,6 @@ class RangeTest(Experiment):
         if not samples or not any(map(len, curves)) or any(one.status is TrialStatus.CANCELLED for one in records):
             return None
         return judge(curves, samples, knowing_nothing(records, self.data.name))
-
-    def _read(self, record: TrialRecord) -> Curve:
-        """The curve the rules read: one point a rate; a metric that is better when greater as 1 - metric."""
-        if self.metric == "val_loss":
-            values = validated(record)
-            return Curve(record.arrays["lrs"][:: self.batches_per_lr][: len(values)], values)
-        values = record.arrays["losses"]
-        if self.metric == "accuracy":
-            # a batch whose loss is not finite has no accuracy worth reading
-            values = np.where(np.isfinite(values), 1.0 - record.arrays["batch/accuracy"], np.nan)
-        return Curve(record.arrays["lrs"][:: self.batches_per_lr], means(values, self.batches_per_lr))
-
-    def _curve(self, record: TrialRecord) -> dict[str, Any]:
-        curve = self._read(record)
-        lrs = record.arrays["lrs"][:: self.batches_per_lr]
-        stopped_at = None if record.stopped_at is None else record.stopped_at // self.batches_per_lr
-        return {
-            "trial": record.number,
-            "seed": record.seed,
-            "lrs": lrs.tolist(),
-            "losses": finite_or_none(means(record.arrays["losses"], self.batches_per_lr)),
-            "values": finite_or_none(curve.losses),
-            "smoothed": finite_or_none(smooth(curve)),
-            "stopped_at": stopped_at,
-            "stop_reason": record.stop_reason.value,
-        }
 
     def _holds_for(self) -> dict[str, Any]:
         """The setting outside of which the suggested rate means little."""

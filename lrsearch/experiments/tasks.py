@@ -58,6 +58,15 @@ def train_tasks(tasks: Iterable[Task], context: Context, judge: Judge | None = N
     return records
 
 
+def within(context: Context, before: int = 0, to_come: int = 0) -> Context:
+    """The context for some of an attempt's tasks: their progress is told as a part of the whole's, in updates."""
+
+    def tell(progress: Progress) -> None:
+        context.on_progress(Progress(before + progress.done, before + progress.total + to_come))
+
+    return replace(context, on_progress=tell)
+
+
 def _resumed(task: Task, context: Context) -> Task:
     checkpoint = context.checkpoints.get(task.number)
     return task if checkpoint is None else replace(task, plan=replace(task.plan, resume_from=checkpoint))

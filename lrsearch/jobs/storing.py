@@ -60,7 +60,8 @@ def store(
             raise ValueError(f"The job kind {document['kind']} has no first stage.")
         children = checked(stage, experiments)
         return job_id, begin_stage(session, job, stage, children, workers=workers)
-    packs, shared = experiment.packs(workers), sum(len(group) for group in experiment.shared_trials)
+    packs = experiment.packs(workers)
+    shared = sum(len(group) for group in experiment.shared_trials) if experiment.shares_surely else 0
     each = experiment.estimate().updates / max(shared + sum(len(pack) for pack in packs), 1)
     pack_rows.add(session, _pack_columns(job_id, packs, each))
     if shared and (job := job_rows.one(session, job_id)) is not None:

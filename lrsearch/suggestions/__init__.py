@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final, Literal, get_args
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from lrsearch.curves import Curve
 from lrsearch.errors import InvalidDocument, Problem
-from lrsearch.suggestions.base import Suggestion, SuggestionRule, Verdict, nothing, read
+from lrsearch.suggestions.base import Reading, Suggestion, SuggestionRule, Verdict, nothing, read
 from lrsearch.suggestions.consensus import Consensus
 from lrsearch.suggestions.divergence_over_k import DivergenceOverK
 from lrsearch.suggestions.minimum_over_10 import MinimumOver10
@@ -67,8 +67,22 @@ def suggest(curves: Curve | Sequence[Curve], rule: str = "consensus", optimizer:
     return advise([curves] if isinstance(curves, Curve) else curves, _rule(rule, optimizer))
 
 
-def advise(curves: Sequence[Curve], rule: SuggestionRule) -> Suggestion:
-    """Read the repeats of one range test with any rule, its constants set as you like; see `suggest`."""
+def read_together(curves: Sequence[Curve]) -> Reading | None:
+    """What repeats show as ranks when each of them alone is lost in its noise; None where that is nothing either."""
+    curve = ranked(curves)
+    reading = None if curve is None else read(curve, SIGNIFICANT_RANKS)
+    return reading if isinstance(reading, Reading) else None
+
+
+def advise(
+    curves: Sequence[Curve],
+    rule: SuggestionRule,
+    together: Callable[[Sequence[Curve]], Reading | None] = read_together,
+) -> Suggestion:
+    """Read the repeats of one range test with any rule, its constants set as you like; see `suggest`.
+
+    `together` reads repeats as one; a caller that reads the same ones with many rules may remember what it found.
+    """
     answers = [rule.read(curve) for curve in curves]
     if not answers:
         return nothing(
@@ -76,8 +90,11 @@ def advise(curves: Sequence[Curve], rule: SuggestionRule) -> Suggestion:
         )
     if len(answers) == 1:
         return answers[0]
-    together = _combined(answers)
-    return _pooled(curves, rule, together) if together.verdict is Verdict.FLAT else _narrowed(together, rule)
+    combined = _combined(answers)
+    if combined.verdict is not Verdict.FLAT:
+        return _narrowed(combined, rule)
+    reading = together(curves) if rule.reads_ranks else None
+    return combined if reading is None else _pooled(rule, reading)
 
 
 def _narrowed(answer: Suggestion, rule: SuggestionRule) -> Suggestion:
@@ -89,12 +106,8 @@ def _narrowed(answer: Suggestion, rule: SuggestionRule) -> Suggestion:
     return replace(answer, interval=(low, high), level=rule.level_of(answer))
 
 
-def _pooled(curves: Sequence[Curve], rule: SuggestionRule, apart: Suggestion) -> Suggestion:
-    """What the repeats say together, when each of them alone is lost in its noise."""
-    curve = ranked(curves) if rule.reads_ranks else None
-    reading = apart if curve is None else read(curve, SIGNIFICANT_RANKS)
-    if isinstance(reading, Suggestion):
-        return apart
+def _pooled(rule: SuggestionRule, reading: Reading) -> Suggestion:
+    """What a rule answers to repeats that were read together."""
     answer = rule.choose(reading)
     return replace(answer, depth=None, why=f"The repeats fall only when read together, by ranks. {answer.why}")
 

@@ -126,6 +126,33 @@ def test_a_killed_race_goes_on_around_the_same_suggestion(
     assert straight["confirmation"]["candidates"] == job.result["confirmation"]["candidates"]
 
 
+WIDENED: dict[str, Any] = CONFIRMED | {"steps": 200, "confirm": {"steps": 60, "candidates": 5, "seeds": 2}}
+"""A race whose best rate is at the edge twice, so that it has two further rounds."""
+
+
+@pytest.mark.parametrize("lives", [1, 2, 3, 4])
+def test_a_race_that_is_killed_between_its_rounds_makes_each_of_them_once(
+    db: Database, tmp_path: Path, lives: int
+) -> None:
+    made: Experiment = TypeAdapter[Any](AnyExperiment).validate_python(WIDENED)
+    submitted = jobs.submit(db, made, WIDENED, workers=2)
+    (pack_id,) = submitted.pack_ids
+    assert 3 * 200 + 12 * 60 == submitted.job.progress_total
+    first, second = Mortal(lives), Mortal(99)
+    if lives < 4:
+        with pytest.raises(Killed):
+            Runtime(db, ArtifactStore(tmp_path / "artifacts"), first, SETTINGS, "one").run(pack_id)
+        _expire(db)
+    Runtime(db, ArtifactStore(tmp_path / "artifacts"), second, SETTINGS, "two").run(pack_id)
+    job = jobs.get(db, submitted.job.job_id, with_result=True)
+    assert ("succeeded", 3 + 12 + 4 + 4) == (job.status, first.runs + second.runs)
+    straight = made.run(Context(ToyTrainer(), lambda record: None))
+    assert job.result is not None
+    assert 3 == job.result["confirmation"]["rounds"]
+    for part in ("candidates", "updates", "further_updates", "lr"):
+        assert straight["confirmation"][part] == job.result["confirmation"][part]
+
+
 STACKED: dict[str, Any] = {
     "schema": 1,
     "kind": "range_test",

@@ -13,12 +13,13 @@ from benchmarks.regret.evaluate import advice, figures, ours, regrets, theirs
 from benchmarks.regret.fit import fitted, folds, regret_by_shift
 from benchmarks.regret.intervals import Evidence, chosen_depth, evidence, strong_held_out
 from benchmarks.regret.measure import GRID, VERDICT_TASKS, schedules
-from benchmarks.regret.race_report import default_races
-from benchmarks.regret.races import middles, moved, winner
+from benchmarks.regret.race_report import default_races, share_held
+from benchmarks.regret.races import middles, moved, replay
 from benchmarks.regret.report import Report
 from benchmarks.regret.tasks import tasks
 from benchmarks.regret.truth import Measured, mean_losses
 from benchmarks.regret.usual import pulled, usual
+from lrsearch.experiments.confirmation import LEVEL
 from lrsearch.experiments.race import Race
 from lrsearch.suggestions.base import Verdict
 from lrsearch.suggestions.consensus import Consensus
@@ -135,8 +136,8 @@ def test_labels_of_noise_are_mostly_flat(case):
 
 def test_a_replayed_race_finds_the_best_of_the_grid_when_the_seeds_agree():
     task = raced(np.abs(GRID + 2.0))
-    assert -2.0 == winner(task, -2.6, Race(candidates=9), 0, [0, 1, 2])
-    assert -2.0 == winner(task, -2.6, Race(candidates=5, spacing=0.5), 0, [0, 1, 2])
+    assert (-2.0, 0) == replay(task, -2.6, Race(candidates=9), 0, [0, 1, 2])
+    assert (-2.0, 0) == replay(task, -2.6, Race(candidates=5, spacing=0.5), 0, [0, 1, 2])
 
 
 def raced(losses, nothing=np.inf):
@@ -147,8 +148,22 @@ def raced(losses, nothing=np.inf):
 
 def test_a_replayed_race_whose_winner_is_hardly_below_knowing_nothing_has_no_winner():
     losses = np.where(GRID == -2.0, 0.955, 1.0)
-    assert np.isnan(winner(raced(losses, nothing=1.0), -2.0, Race(), 0, [0, 1, 2]))
-    assert -2.0 == winner(raced(losses, nothing=1.02), -2.0, Race(), 0, [0, 1, 2])
+    assert np.isnan(replay(raced(losses, nothing=1.0), -2.0, Race(), 0, [0, 1, 2])[0])
+    assert (-2.0, 0) == replay(raced(losses, nothing=1.02), -2.0, Race(), 0, [0, 1, 2])
+
+
+def test_a_replayed_race_goes_on_beyond_its_edge_as_far_as_rates_were_measured():
+    task = raced(np.abs(GRID + 1.25))
+    assert (-1.5, 0) == replay(task, -2.0, Race(candidates=5, widenings=0), 0, [0, 1, 2])
+    assert (-1.25, 1) == replay(task, -2.0, Race(candidates=5, pull=0.0), 0, [0, 1, 2])
+    assert 2 == replay(task, -3.0, Race(candidates=5), 0, [0, 1, 2])[1]
+    assert (1.0, 1) == replay(raced(-GRID), 0.0, Race(candidates=5, pull=0.0), 0, [0, 1, 2])
+
+
+def test_the_level_of_a_races_interval_is_what_the_stored_races_give_rounded_down():
+    chosen = [task for task in (*store.load(), *store.load_later()) if np.isfinite(task.race).any()]
+    share = share_held(chosen, default_races(chosen, ours(chosen, lambda _: Consensus())))
+    assert np.floor(100 * share) / 100 == LEVEL
 
 
 def test_without_a_suggestion_the_race_is_around_the_default_rate_of_the_optimizer():

@@ -20,6 +20,8 @@ from tests.unit.experiments.documents import RANGE_TEST
 
 DOCUMENT: dict[str, Any] = RANGE_TEST | {"confirm": {"steps": 60, "candidates": 5, "seeds": 2}}
 TRIALS = 3 + (1 + 5) * 2
+FURTHER = [[*range(TRIALS, TRIALS + 4)], [*range(TRIALS + 4, TRIALS + 8)]]
+"""The further rounds: two rates beyond the edge, two seeds each."""
 
 
 def experiment(**changes: Any) -> RangeTest:
@@ -47,6 +49,7 @@ def test_confirm_is_a_switch_or_the_fields_of_the_race(given: Any, meant: Race |
 
 def test_ramps_and_race_are_one_pack_and_the_estimate_counts_both():
     estimate = experiment().estimate()
+    assert experiment().shared_trials == FURTHER
     assert ([[*range(TRIALS)]], TRIALS, 3 * 200 + 12 * 60) == (
         experiment().packs(4),
         estimate.trials,
@@ -66,7 +69,7 @@ def test_the_confirmation_names_candidates_places_and_cost(result: dict[str, Any
     confirmation = result["confirmation"]
     consensus = next(row for row in result["rules"] if row["rule"] == "consensus")
     assert consensus["lr"] == confirmation["asked_lr"]
-    assert [5, 2, 2] == [len(confirmation["candidates"]), len(confirmation["control"]), confirmation["seeds"]]
+    assert [9, 2, 2] == [len(confirmation["candidates"]), len(confirmation["control"]), confirmation["seeds"]]
     assert min(row["place"] for row in confirmation["candidates"]) == next(
         row["place"] for row in confirmation["candidates"] if row["lr"] == confirmation["lr"]
     )
@@ -95,7 +98,9 @@ def test_a_cancellation_in_the_ramps_begins_no_race():
 def test_finished_ramps_are_read_and_not_run_again(records: list[TrialRecord]):
     again: list[TrialRecord] = []
     known = {record.number: record for record in records[:3]}
-    experiment().train([*range(3, TRIALS)], Context(ToyTrainer(), again.append, finished=lambda: known))
+    wanted = iter(FURTHER)
+    context = Context(ToyTrainer(), again.append, finished=lambda: known, take=lambda groups, count: next(wanted))
+    experiment().train([*range(3, TRIALS)], context)
     assert [record.number for record in records[3:]] == [record.number for record in again]
     for first, second in zip(records[3:], again, strict=True):
         np.testing.assert_array_equal(first.arrays["losses"], second.arrays["losses"])
