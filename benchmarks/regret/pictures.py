@@ -20,6 +20,7 @@ from benchmarks.regret.intervals import GOOD
 from benchmarks.regret.rivals import RIVALS
 from benchmarks.regret.truth import Measured
 from lrsearch.curves import smooth
+from lrsearch.reports.themes import PALETTES, Theme
 from lrsearch.suggestions import RULES
 from lrsearch.suggestions.base import Reading, read
 from lrsearch.suggestions.consensus import Consensus
@@ -29,17 +30,32 @@ Floats = NDArray[np.float64]
 FOLDER: Final = Path(__file__).resolve().parent.parent.parent / "docs" / "images"
 SHOWN: Final = ("fastai valley", "dataiku, middle of range", "surmenok, running mean", "Keras default")
 """Rivals in the figure of regrets."""
+SUFFIXES: Final[dict[Theme, str]] = {"light": "", "dark": "_dark"}
+"""Endings of the files' names by theme."""
 EXAMPLES: Final = ("digits-rmsprop", "cancer_deep-adam", "wine_bn-adadelta", "diabetes_bn-adagrad")
 """Tasks of the figure of examples: one as it should be, the overfitting, a ramp of its own, and repeats lost in noise."""
 
 
 def draw_all(tasks: Sequence[Measured]) -> None:
-    """Write all figures."""
+    """Write all figures, each on light and on dark paper."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     for name, draw in {"regret": _regret, "tasks": _tasks, "examples": _examples}.items():
-        figure = draw(tasks)
-        figure.savefig(FOLDER / f"advice_{name}.png", dpi=110)
-        plt.close(figure)
+        for theme, ending in SUFFIXES.items():
+            with mpl.rc_context(style(theme)):
+                figure = draw(tasks)
+                figure.savefig(FOLDER / f"advice_{name}{ending}.png", dpi=110)
+                plt.close(figure)
+
+
+def style(theme: Theme) -> dict[str, Any]:
+    """Settings of matplotlib for a theme: its paper, its ink, and what is pale on it; other colours are seen on both."""
+    palette = PALETTES[theme]
+    found: dict[str, Any] = {"grid.color": palette.raw}
+    for name in ("text.color", "axes.labelcolor", "axes.edgecolor", "axes.titlecolor", "xtick.color", "ytick.color"):
+        found[name] = palette.ink
+    for name in ("figure.facecolor", "axes.facecolor", "savefig.facecolor"):
+        found[name] = palette.paper
+    return found
 
 
 def _regret(tasks: Sequence[Measured]) -> Any:
@@ -111,7 +127,7 @@ def _examples(tasks: Sequence[Measured]) -> Any:
 
 def _example(axes: Any, task: Measured) -> None:
     for curve in curves_of(task)[:3]:
-        axes.plot(np.log10(curve.lrs), curve.losses, color="0.75", linewidth=0.7)
+        axes.plot(np.log10(curve.lrs), curve.losses, color=mpl.rcParams["grid.color"], linewidth=0.7)
         axes.plot(np.log10(curve.lrs), smooth(curve), color="C0", linewidth=1.0)
         _ends(axes, read(curve))
     answer = advice(task, Consensus())[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
@@ -77,3 +78,12 @@ def test_sentences_are_wrapped_to_the_width_of_the_page() -> None:
     lines = sentences._wrapped("a word and `code_with_underscores` " * 20).splitlines()
     assert max(map(len, lines)) <= sentences.WIDTH
     assert len(lines) > 1
+
+
+def test_every_figure_of_the_advice_is_there_for_light_and_for_dark_pages() -> None:
+    docs = page.ROOT / "docs"
+    text = (docs / "advice.md").read_text(encoding="utf-8")
+    light, dark = (re.findall(f'{name}="(images/[^"]+)"', text) for name in ("src", "srcset"))
+    assert [f"images/advice_{name}.png" for name in ("examples", "regret", "tasks")] == light
+    assert [one.replace(".png", "_dark.png") for one in light] == dark
+    assert all((docs / one).is_file() for one in (*light, *dark))
