@@ -106,7 +106,8 @@ def _train_batch(batch: Sequence[Task], context: Context, judge: Judge | None, b
         return answer
 
     records: list[TrialRecord] = []
-    runs = context.trainer.train([task.plan for task in batch], observe)
+    plans = [replace(task.plan, is_steered=judge is not None or bool(task.controllers)) for task in batch]
+    runs = context.trainer.train(plans, observe)
     for task, pilot, run in zip(batch, pilots, runs, strict=True):
         record = _record(task, pilot, pilot.finished(run, context))
         records.append(record)

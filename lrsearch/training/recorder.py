@@ -198,9 +198,7 @@ class Recorder:
 
     def _end_epoch(self, held_out: Mapping[str, float] | None) -> None:
         """Sample-weighted means of the epoch's batch values, and the validation; tell the observer."""
-        metrics = {
-            name: float((_joined(each) * self._sizes).sum() / self._samples) for name, each in self._epoch.items()
-        }
+        metrics = {name: self._mean(each) for name, each in self._epoch.items()}
         if self._plan.validation is not None and self._every_steps is None:
             metrics |= self._validate(held_out)
         if self._stop is not None:
@@ -209,6 +207,11 @@ class Recorder:
             self._history.setdefault(name, []).append(value)
         self._epoch = {}
         self._report(epoch=self.step // self._per_epoch, metrics=metrics)
+
+    def _mean(self, parts: list[Floats]) -> float:
+        """Mean over the samples of an epoch of which each part has some batches."""
+        values = parts[0] if len(parts) == 1 else np.concatenate(parts)
+        return float(np.add.reduce(values * self._sizes) / self._samples)
 
     def _is_chunk_over(self) -> bool:
         return time.monotonic() - self._chunk_began >= self._chunk_seconds

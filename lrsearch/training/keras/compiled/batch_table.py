@@ -13,7 +13,7 @@ from lrsearch.training.keras.compiled.program import Program
 
 
 class BatchTable:
-    """Fills the batches of chunks from the data orders of the members; keeps those of the last epoch.
+    """Fills the batches of chunks from the data orders of the members; keeps those of the epochs it made last.
 
     Args:
         program: what the batches are for.
@@ -25,7 +25,7 @@ class BatchTable:
         self, program: Program, orders: Sequence[DataOrder], controls: Sequence[NDArray[np.float64]] = ()
     ) -> None:
         self._program, self._orders, self._controls = program, orders, controls
-        self._epoch, self._rows = -1, np.empty((0, len(orders), program.width), np.int32)
+        self._epochs, self._rows = range(0), np.empty((0, len(orders), program.width), np.int32)
 
     def filled(self, step: int, rates: NDArray[np.float64], validates: NDArray[np.bool_] | None = None) -> Batches:
         """The updates step .. step + len(rates) - 1, at rates of shape (count, members).
@@ -44,7 +44,8 @@ class BatchTable:
         done = 0
         while done < count:
             epoch, first = divmod(step + done, per_epoch)
-            rows = self._rows_of(epoch)[first : first + count - done]
+            left = first + count - done
+            rows = self._rows_of(range(epoch, epoch + max(1, left // per_epoch)))[first:left]
             batches.indices[done : done + len(rows)] = rows if is_stacked else rows[:, 0]
             done += len(rows)
         is_last = (np.arange(step, step + count) + 1) % per_epoch == 0
@@ -66,16 +67,22 @@ class BatchTable:
             updates[:, place, 1:] = controls[at]
         return updates
 
-    def _rows_of(self, epoch: int) -> NDArray[np.int32]:
-        """Samples of each batch of an epoch: shape (steps, members, width); shorter ones are filled up with their first."""
-        if epoch != self._epoch:
-            steps, members, size = self._orders[0].steps_per_epoch, len(self._orders), self._program.batch_size
-            flat = np.empty((members, steps * size), np.int32)
-            for row, order in zip(flat, self._orders, strict=True):
-                row[: order.samples] = order.permutation(epoch)
-                row[order.samples :] = row[(steps - 1) * size]
-            rows = np.empty((steps, members, self._program.width), np.int32)
-            rows[..., :size] = flat.reshape(members, steps, size).swapaxes(0, 1)
-            rows[..., size:] = rows[..., :1]
-            self._epoch, self._rows = epoch, rows
-        return self._rows
+    def _rows_of(self, epochs: range) -> NDArray[np.int32]:
+        """Samples of each batch of epochs: shape (steps, members, width); shorter ones are filled up with their first."""
+        if epochs[0] not in self._epochs or epochs[-1] not in self._epochs:
+            self._epochs, self._rows = epochs, self._made(epochs)
+        per_epoch = self._orders[0].steps_per_epoch
+        return self._rows[(epochs[0] - self._epochs[0]) * per_epoch :][: len(epochs) * per_epoch]
+
+    def _made(self, epochs: range) -> NDArray[np.int32]:
+        order, members, size = self._orders[0], len(self._orders), self._program.batch_size
+        full = order.steps_per_epoch * size
+        flat = np.empty((members, len(epochs), full), np.int32)
+        for place, each in enumerate(self._orders):
+            for at, epoch in enumerate(epochs):
+                flat[place, at, : order.samples] = each.permutation(epoch)
+        flat[..., order.samples :] = flat[..., full - size, None]
+        rows = np.empty((len(epochs) * order.steps_per_epoch, members, self._program.width), np.int32)
+        rows[..., :size] = flat.reshape(members, -1, size).swapaxes(0, 1)
+        rows[..., size:] = rows[..., :1]
+        return rows

@@ -99,6 +99,7 @@ class CompiledTrainer:
             recorders,
             has_epoch_ends=plans[0].validation is not None and not program.validates_inside,
             is_slow=planned.is_slow,
+            is_steered=any(plan.is_steered for plan in plans),
             chunk_seconds=self._chunk_seconds,
         )
         driver.run()

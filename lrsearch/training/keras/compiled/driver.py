@@ -15,7 +15,11 @@ from lrsearch.training.recorder import Recorder
 Floats = NDArray[np.float64]
 
 FIRST_CHUNK_STEPS = 16
-"""Updates of the first chunk of a program that was never timed; 1 with convolutions, whose updates take long."""
+"""Updates of the first chunk of a program that was never timed, and of runs that are steered; 1 with convolutions, whose
+updates take long."""
+MOST_STEERED_STEPS = 256
+"""Updates of a chunk whose runs are steered: what lies behind a change of rates or an end is trained in vain, and what lies before
+a change twice; a call costs what some 30 updates of a small model do."""
 
 
 class Driver:
@@ -30,15 +34,24 @@ class Driver:
         recorders: one for each member whose run counts.
         has_epoch_ends: whether something is measured outside of chunks at the end of each epoch, so that none may pass one.
         is_slow: whether an update may take long, so that the first chunk must be short.
+        is_steered: whether an observer may change rates or end runs by what it is told.
         chunk_seconds: time a chunk may take.
     """
 
     def __init__(
-        self, pack: Pack, recorders: Sequence[Recorder], *, has_epoch_ends: bool, is_slow: bool, chunk_seconds: float
+        self,
+        pack: Pack,
+        recorders: Sequence[Recorder],
+        *,
+        has_epoch_ends: bool,
+        is_slow: bool,
+        is_steered: bool,
+        chunk_seconds: float,
     ) -> None:
         self._pack, self._recorders = pack, recorders
         self._has_epoch_ends, self._is_slow, self._chunk_seconds = has_epoch_ends, is_slow, chunk_seconds
-        self._most = pack.program.chunk_steps
+        self._longest = min(pack.program.chunk_steps, MOST_STEERED_STEPS if is_steered else pack.program.chunk_steps)
+        self._most = min(self._longest, FIRST_CHUNK_STEPS) if is_steered else self._longest
         self.final: list[dict[str, float]] = [{} for _ in recorders]
         """What each member's test set measured."""
         self.test_seconds = 0.0
@@ -64,7 +77,7 @@ class Driver:
 
     def _chunk_steps(self, running: Sequence[int]) -> int:
         """Updates that may be made before the recorders are asked."""
-        steps = min(self._most, self._pack.program.chunk_steps)
+        steps = min(self._most, self._longest)
         if self._has_epoch_ends:
             steps = min(steps, *(self._recorders[place].steps_to_epoch_end for place in running))
         seconds = self._pack.program.seconds_per_step

@@ -8,6 +8,8 @@ from pydantic import TypeAdapter
 
 from lrsearch.curves import DivergenceRule, ramp_rates
 from lrsearch.training.keras.compiled import CompiledTrainer, compiled_trainer
+from lrsearch.training.keras.compiled.driver import FIRST_CHUNK_STEPS
+from lrsearch.training.keras.compiled.pack import Pack
 from lrsearch.training.keras.compiled.program import Program
 from lrsearch.training.plan import AnyOptimizer, DataSpec, ModelSpec, Plan, Validation
 from lrsearch.training.trainer import Continue, Probe, SetRates, Stop, StopReason
@@ -80,7 +82,8 @@ def test_a_stop_of_one_member_changes_no_other(trainer):
 
 
 @pytest.mark.parametrize("answer", [SetRates, lambda rates: Probe(ramp_rates(1e-6, 1.0, 5), lambda _: rates)])
-def test_new_rates_of_one_member_take_effect_at_once_and_change_no_other(trainer, answer):
+@pytest.mark.parametrize("is_steered", [False, True])
+def test_new_rates_of_one_member_take_effect_at_once_and_change_no_other(trainer, answer, is_steered):
     """The chunk ran ahead of the observer, over several epochs; it is made again from the change on."""
     changed = np.concatenate([np.full(6, 0.05), np.full(24, 0.001)])
 
@@ -88,8 +91,27 @@ def test_new_rates_of_one_member_take_effect_at_once_and_change_no_other(trainer
         return answer(changed[6:]) if (index, segment.epoch) == (0, 2) else Continue()
 
     expected = trainer.train([replace(plan(0), rates=changed), plan(1)])
-    actual = trainer.train([plan(0), plan(1)], change_the_first)
+    actual = trainer.train([replace(plan(seed), is_steered=is_steered) for seed in (0, 1)], change_the_first)
     np.testing.assert_array_equal(losses(expected), losses(actual))
+
+
+def test_a_steered_run_is_not_trained_far_beyond_its_end(trainer, monkeypatch):
+    """A pruner that ends nearly all after an epoch must not pay for twenty."""
+    trained, run = [], Pack.run
+
+    def counted(self, state, step, rates, *rest):
+        trained.append(len(rates))
+        return run(self, state, step, rates, *rest)
+
+    monkeypatch.setattr(Pack, "run", counted)
+    long = replace(plan(0), rates=np.full(600, 0.05))
+    trainer.train([long])
+    updates = {}
+    for is_steered in (False, True):
+        trained.clear()
+        trainer.train([replace(long, is_steered=is_steered)], lambda index, segment: Stop(StopReason.PRUNED))
+        updates[is_steered] = sum(trained)
+    assert updates[True] <= FIRST_CHUNK_STEPS < updates[False]
 
 
 def test_a_member_of_a_stack_resumes_bit_for_bit_alone_and_together(trainer):
