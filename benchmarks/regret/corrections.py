@@ -70,6 +70,20 @@ class Answers:
         """log10 of the fall over the size of the plateau."""
         return ours(self.tasks, lambda _: OneFeature(_log_drop))
 
+    @cached_property
+    def missing(self) -> Floats:
+        """Share of the plateau's loss that the ramps did not gain; 1 where no repeat has a suggestion of its own."""
+        depths = [[answer.depth or 0.0 for answer in row] for row in self.given]
+        return 1.0 - np.clip(depths, 0.0, 1.0)
+
+    @cached_property
+    def to_usual(self) -> Floats:
+        """Decades to the median best rate of the optimizer, over the tasks on other data that corrections are chosen on; 0 without any."""
+        open_ = [task for task in self.tasks if task.task.family.name not in KEPT_FOR_THE_VERDICT]
+        usual = [[one.best for one in open_ if _is_kin(one, task)] for task in self.tasks]
+        known = np.array([np.median(rates) if rates else np.nan for rates in usual])[:, None]
+        return np.where(np.isnan(known), 0.0, known - self.rates)
+
     def of(self, kind: str) -> NDArray[np.bool_]:
         """Whether the optimizer is of a kind."""
         return np.array([[kind_of(task) == kind] for task in self.tasks])
@@ -78,6 +92,11 @@ class Answers:
         """log10 of a number of each task over its median."""
         found = np.log10([number(task) for task in self.tasks])
         return (found - np.median(found))[:, None]
+
+
+def _is_kin(one: Measured, task: Measured) -> bool:
+    """Whether a task has the optimizer of another, and other data."""
+    return kind_of(one) == kind_of(task) and one.task.family.group != task.task.family.group
 
 
 def _log_drop(reading: Reading) -> float:
@@ -101,6 +120,14 @@ CORRECTIONS: Final[Mapping[str, tuple[Sequence[float], Correction]]] = {
     "useful rates at most so many decades wide": (
         (1.5, 2.0, 2.5, 3.0, 9.0),
         lambda at, p: at.start + Consensus().share * np.minimum(at.width, p),
+    ),
+    "part of the way to the optimizer's usual rate, read together": (
+        (0.0, 0.1, 0.3, 0.5, 1.0),
+        lambda at, p: at.rates + p * np.where(at.pooled, at.to_usual, 0.0),
+    ),
+    "the same by the share of the loss that the ramps left": (
+        (0.0, 0.1, 0.3, 0.5, 1.0),
+        lambda at, p: at.rates + p * at.missing * at.to_usual,
     ),
     "a term in log updates": (
         (-0.3, -0.2, -0.1, 0.0, 0.1, 0.2, 0.3),
