@@ -7,7 +7,6 @@ import multiprocessing
 import os
 import signal
 import sys
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from lrsearch.experiments.search.importance import load_ahead
 from lrsearch.log import configure as configure_log
 from lrsearch.settings import Settings
 from worker import device, recycling, tether
+from worker.ahead import Ahead
 from worker.presence import Presence
 from worker.runtime import Runtime
 
@@ -40,14 +40,17 @@ class Child:
 
     runtime: Runtime
     presence: Presence
+    ahead: Ahead
 
     def run(self, pack_id: str) -> None:
         """Run one pack and show it in the worker's row meanwhile."""
+        self.ahead.hold()
         self.presence.say("busy", pack_id=pack_id)
         try:
             self.runtime.run(pack_id)
         finally:
             self.presence.say("idle")
+            self.ahead.begin()
 
 
 def install(app: Celery, settings: Settings) -> None:
@@ -84,7 +87,7 @@ def install(app: Celery, settings: Settings) -> None:
 
 
 def start_child(settings: Settings, is_leaving: Callable[[], bool] = lambda: False) -> Child:
-    """Open the database, say "warming up", load the trainer, say "idle"; what concluding a job needs is loaded beside.
+    """Open the database, say "warming up", load the trainer, say "idle"; what concluding a job needs is loaded in a quiet moment.
 
     Raises:
         Misconfigured: TensorFlow is not installed.
@@ -104,5 +107,6 @@ def start_child(settings: Settings, is_leaving: Callable[[], bool] = lambda: Fal
     )
     presence.say("idle", device=device_name)
     log.info("warm", trainer=trainer.name, device=device_name, seconds=round(time.monotonic() - started, 3))
-    threading.Thread(target=load_ahead, name="load-ahead", daemon=True).start()
-    return Child(runtime, presence)
+    ahead = Ahead(load_ahead)
+    ahead.wait()
+    return Child(runtime, presence, ahead)

@@ -67,6 +67,7 @@ def close_if_done(session: Session, job: Job, experiments: Experiments | None) -
         records = trial_rows.records(session, job.job_id)
         experiment = experiment_of(job.document, experiments)
         result = experiment.conclude(records)
+        pack_rows.settle(session, job.job_id, {one.number: len(one.arrays.get("losses", ())) for one in records})
         insight_rows.add_advice(session, job.job_id, experiment.advice(result))
         close_succeeded(session, job, result)
     else:

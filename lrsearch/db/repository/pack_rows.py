@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, case, delete, exists, func, insert, or_, select, update
@@ -119,6 +119,20 @@ def end_empty(session: Session, job_id: str) -> None:
     empty = [pack_id for pack_id, numbers in session.execute(waiting) if not numbers]
     statement = update(Pack).where(Pack.pack_id.in_(empty), Pack.status == JobStatus.QUEUED)
     session.execute(statement.values(status=JobStatus.SUCCEEDED), execution_options={"synchronize_session": False})
+
+
+def settle(session: Session, job_id: str, updates: Mapping[int, int]) -> None:
+    """Set the progress of a job's packs, estimated until now, to the updates that their trials have made.
+
+    Args:
+        session: the transaction.
+        job_id: of the job.
+        updates: number of a recorded trial -> its updates.
+    """
+    for pack_id, numbers in session.execute(select(Pack.pack_id, Pack.trials).where(Pack.job_id == job_id)).all():
+        made = float(sum(updates.get(number, 0) for number in numbers))
+        statement = update(Pack).where(Pack.pack_id == pack_id).values(progress_done=made, progress_total=made)
+        session.execute(statement, execution_options={"synchronize_session": False})
 
 
 def statuses(session: Session, job_id: str) -> list[JobStatus]:

@@ -90,4 +90,5 @@ def _cost(result: Mapping[str, Any], subject: str) -> PlotSpec:
 
 
 def _in_seconds(seconds: float | None) -> str:
-    return "" if seconds is None else f": {seconds:.3g} s of training"
+    """For the legend, as `: 2,834 s of training`."""
+    return "" if seconds is None else f": {seconds:,.{0 if seconds >= 10 else 2}f} s of training"

@@ -109,6 +109,16 @@ def test_every_stage_is_drawn(tuned: tuple[Tune, dict[str, Any], list[TrialRecor
     assert ["funnel", "ranking", "learning_curves", "learning_rates", "cost"] == names
 
 
+def test_the_legend_of_the_cost_is_readable(tuned: tuple[Tune, dict[str, Any], list[TrialRecord]]) -> None:
+    experiment, result, _ = tuned
+    grid = result["cost"]["grid"] | {"estimated_seconds_one_seed": 0.25, "estimated_seconds": 28_312.4}
+    costly = result | {"cost": result["cost"] | {"seconds": 2_834.2, "grid": grid}}
+    names = [line.label for plot in experiment.plots(costly) if plot.name == "cost" for line in plot.lines]
+    assert "this job: 2,834 s of training" == names[0]
+    assert names[1].endswith(": 0.25 s of training")
+    assert names[2].endswith(": 28,312 s of training")
+
+
 def test_a_job_that_ended_early_concludes_from_what_it_has() -> None:
     experiment = tune()
     result = experiment.conclude_children([])

@@ -85,6 +85,18 @@ def test_the_last_pack_closes_the_job_with_the_result_of_all_trials(db: Database
     assert ["queued", "running", "succeeded"] == moves(db, job.job_id)
 
 
+def test_the_progress_of_a_job_that_is_over_is_what_its_runs_have_made(db: Database) -> None:
+    submitted = submit(db, trials=3, workers=2)
+    first, second = (claimed(db, pack_id) for pack_id in submitted.pack_ids)
+    jobs.record_many(db, first, [record(0, [1.0] * 7), record(2)])
+    jobs.renew(db, first, lease_seconds=60.0, done=15, total=20)
+    assert not jobs.finish(db, first, experiments=TINY)
+    jobs.record(db, second, record(1, [1.0] * 12))
+    assert jobs.finish(db, second, experiments=TINY)
+    job = jobs.get(db, first.job_id)
+    assert (29, 29) == (job.progress_done, job.progress_total)
+
+
 def test_a_job_between_two_packs_is_running(db: Database) -> None:
     submitted = submit(db, trials=2, workers=2)
     work(db, claimed(db, submitted.pack_ids[0]))

@@ -45,7 +45,11 @@ class Tiny(Experiment):
 TINY: TypeAdapter[Any] = TypeAdapter(Tiny)
 
 
-def record(number: int, losses: Sequence[float] = (1.0, 0.5)) -> TrialRecord:
+LOSSES = tuple(np.linspace(1.0, 0.5, 10).tolist())
+"""Of a whole trial: as many as were estimated."""
+
+
+def record(number: int, losses: Sequence[float] = LOSSES) -> TrialRecord:
     return TrialRecord(
         number=number,
         status=TrialStatus.COMPLETE,
