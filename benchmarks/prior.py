@@ -98,7 +98,8 @@ def _words() -> str:
         f"counts; a search sees its own {RUNS}. Every run is really trained, once, at rates a {PER_DECADE}th of a decade apart, and all "
         "searches take their runs from there (rates are rounded to the nearest). Updates count those of the range tests and of "
         f"pruned runs; a search that never gets there counts with all it made, {TRIALS} settings, for every method alike, so a median "
-        "is exact where more than half of the seeds got there. The prior's own numbers come from the regret benchmark, not from "
+        "is exact where more than half of the seeds got there, and too small for those that did not: pruners make settings cheap, "
+        "and lose winners. The prior's own numbers come from the regret benchmark, not from "
         f"these searches: {_offsets()}."
     )
 

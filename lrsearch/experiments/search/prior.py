@@ -28,8 +28,9 @@ ABOVE: Final = 1.5
 """Decades that the searched rates reach below a suggestion, and above it where the range tests did not diverge: between them lies
 the best rate of nine in ten draws of the regret benchmark (`python -m benchmarks prior` prints the quantiles). A suggestion
 errs to the low side, where it costs less."""
-TRIED: Final = (0.3, 0.0, 0.6)
-"""Decades above the suggestion at which the first settings are: the median of the best rates, and to both sides of it."""
+TRIED: Final = (0.3, 0.9, -0.3)
+"""Decades above the suggestion at which settings are begun before any has ended: the median of the best rates and their
+quartiles. Once one has ended, `lead` chooses."""
 MOST_OPTIONS: Final = 4
 """At each of them so many options of the choices are tried, at most; the sampler comes to the others."""
 BLIND_DECADES: Final = 2.0
@@ -154,7 +155,7 @@ def _stop(record: TrialRecord, curve: Curve) -> tuple[float, float] | None:
         return None
     smoothed = smooth(curve)
     finite = smoothed[np.isfinite(smoothed)]
-    return None if len(finite) == 0 else (float(curve.lrs[record.stopped_at]), float(finite[-1]))
+    return None if len(finite) == 0 else (float(curve.lrs[record.stopped_at]), float(finite.max()))
 
 
 def narrowed(space: Space, priors: Sequence[RatePrior]) -> Space:
@@ -185,21 +186,29 @@ def owners(dimension: Dimension, priors: Sequence[RatePrior]) -> Sequence[RatePr
     return of_it or priors
 
 
-def first_points(space: Space, priors: Sequence[RatePrior]) -> list[Mapping[str, Any]]:
-    """Values of the first settings: every prior's likeliest rate with the options of the choices in turn, then the next one."""
+def first_points(space: Space, priors: Sequence[RatePrior]) -> list[list[Mapping[str, Any]]]:
+    """For each of the rates to begin with: values of settings, every prior's rate with the options of the choices in turn."""
     choices = [one for one in space.dimensions if one.options and one.name != OPTIMIZER]
     turns = min(max((len(one.options) for one in choices), default=1), MOST_OPTIONS)
     longest = max((len(one.points) for one in priors), default=0)
-    found: list[Mapping[str, Any]] = []
-    for place in range(longest):
-        for prior in priors:
-            if place < len(prior.points):
-                values: dict[str, Any] = {} if prior.optimizer is None else {OPTIMIZER: prior.optimizer}
-                rates = [one.name for one in space.everything() if is_rate(one) and prior in owners(one, priors)]
-                values |= dict.fromkeys(rates, prior.points[place])
-                found += [values | {one.name: _option(one, turn) for one in choices} for turn in range(turns)]
-    return found
+    return [
+        [
+            _at(space, priors, prior, place) | {one.name: _option(one, turn) for one in choices}
+            for prior in priors
+            if place < len(prior.points)
+            for turn in range(turns)
+        ]
+        for place in range(longest)
+    ]
+
+
+def _at(space: Space, priors: Sequence[RatePrior], prior: RatePrior, place: int) -> dict[str, Any]:
+    values: dict[str, Any] = {} if prior.optimizer is None else {OPTIMIZER: prior.optimizer}
+    rates = [one.name for one in space.everything() if is_rate(one) and prior in owners(one, priors)]
+    return values | dict.fromkeys(rates, prior.points[place])
 
 
 def _option(dimension: Dimension, turn: int) -> Any:
-    return dimension.options[turn % len(dimension.options)].label
+    """Options in turn, what leaves the field out last: a rate without a schedule is constant, which seldom wins."""
+    ordered = sorted(dimension.options, key=lambda option: option.value is None)
+    return ordered[turn % len(ordered)].label

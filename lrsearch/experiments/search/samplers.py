@@ -29,6 +29,9 @@ _ABSENT: Final = 0
 class SamplerSpec(Spec):
     """Base of all samplers."""
 
+    learns: ClassVar[bool] = True
+    """Whether what it draws depends on what was found: then a prior may go on after its first points."""
+
     @property
     def keeps_attributes(self) -> bool:
         """Whether other workers need what it notes beside a trial's parameters."""
@@ -94,6 +97,7 @@ class Random(SamplerSpec):
         "Bergstra and Bengio 2012, Random Search for Hyper-Parameter Optimization, JMLR 13.",
     )
 
+    learns: ClassVar[bool] = False
     kind: Literal["random"] = "random"
 
     def values(self, space: Space, number: int, seed: int) -> dict[str, Any]:
@@ -107,6 +111,7 @@ class Grid(SamplerSpec):
 
     cites: ClassVar[tuple[str, ...]] = ("Bergstra and Bengio 2012, section 2, JMLR 13.",)
 
+    learns: ClassVar[bool] = False
     kind: Literal["grid"] = "grid"
 
     def problems(self, space: Space, objectives: int) -> list[Problem]:
@@ -136,6 +141,7 @@ class Qmc(SamplerSpec):
         "Owen 1997, Scrambled Net Variance for Integrals of Smooth Functions.",
     )
 
+    learns: ClassVar[bool] = False
     kind: Literal["qmc"] = "qmc"
 
     def values(self, space: Space, number: int, seed: int) -> dict[str, Any]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 from lrsearch.errors import InvalidDocument, LostLease
 from lrsearch.experiments.base import Context, Progress, TrialRecord
+from lrsearch.experiments.search.lead import Lead
 from lrsearch.experiments.search.objective import was_pruned
 from lrsearch.experiments.search.prior import STEPS, RatePrior, first_points, narrowed
 from lrsearch.experiments.search.pruners import Wilcoxon
@@ -27,13 +29,15 @@ MOST_REFUSED: Final = 100
 
 @dataclass(slots=True)
 class _Member:
-    """A setting of the batch at work."""
+    """A setting of the batch at work: whether the prior chose it, and the mean loss of its last epoch, beside its runs."""
 
     asked: Asked
     training: Training
     records: dict[int, TrialRecord] = field(default_factory=dict[int, TrialRecord])
     history: list[float] = field(default_factory=list[float])
     is_pruned: bool = False
+    is_led: bool = False
+    loss: float = math.inf
 
 
 class Shard:
@@ -52,7 +56,7 @@ class Shard:
         self._numbers: set[int] = set()
         self._told: set[int] = set()
         self._recorded: dict[int, TrialRecord] = {}
-        self._space, self._points = search.search_space, dict[int, Mapping[str, Any]]()
+        self._space = search.search_space
         self._hopeless: dict[str | None, float | None] = {}
         self._costs: dict[int, tuple[int, int]] = {}
 
@@ -63,7 +67,9 @@ class Shard:
         if priors is None:
             return
         self._space = narrowed(search.search_space, priors) if priors else search.search_space
-        self._points = dict(enumerate(first_points(self._space, priors)))
+        points = first_points(self._space, priors)
+        goes_on = search.sampler.learns and len(search.objectives) == 1
+        self._lead = Lead(self._space, points if goes_on else [list(chain(*points))], search.settings)
         self._hopeless = {one.optimizer: one.hopeless for one in priors}
         self._study = self._opened()
         self._study.catch_up()
@@ -104,7 +110,7 @@ class Shard:
         return SearchStudy(
             context.study_name or search.kind,
             self._space,
-            search.sampler.led(len(self._points)),
+            search.sampler.led(self._lead.certain),
             search.pruner,
             directions=[one.is_minimized for one in search.objectives],
             seed=search.seed,
@@ -145,9 +151,11 @@ class Shard:
         """Ask for, train and tell the settings of these slots; False when the budget has no room for all of them."""
         members: dict[int, _Member] = {}
         for slot in slots:
-            member = self._begun(slot, again.get(slot) or self._points.get(slot))
+            led = self._lead.values(slot, self._study.begun())
+            member = self._begun(slot, again.get(slot) or led)
             if member is None:
                 break
+            member.is_led = led is not None
             members[slot] = member
         try:
             for seeds in self._rounds():
@@ -257,16 +265,15 @@ class Shard:
             return None
         member.history.append(segment.metrics.get(self._objective.metric, math.nan))
         value = self._objective.intermediate(member.history)
-        if math.isfinite(value) and self._study.report(member.asked, segment.epoch, value):
+        if math.isfinite(value) and self._study.report(member.asked, segment.epoch, value) and not member.is_led:
             member.is_pruned = segment.epoch < member.training.updates() // member.training.steps_per_epoch()
         return StopReason.PRUNED if member.is_pruned else None
 
     def _is_hopeless(self, member: _Member, loss: float) -> bool:
-        """Whether an epoch's mean loss is above that at which the range tests were stopped as diverged."""
-        if not self._is_judged:
-            return False
+        """Whether an epoch's mean loss is above that of a diverged range test, and no less than that of the epoch before."""
+        before, member.loss = member.loss, loss
         known = self._hopeless.get(member.asked.values.get(OPTIMIZER), self._hopeless.get(None))
-        return known is not None and loss > known
+        return self._is_judged and known is not None and loss > known and loss >= before
 
     def _note(self, member: _Member, record: TrialRecord) -> None:
         """Take in a recorded run; the last one of a setting is told."""

@@ -8,6 +8,7 @@ question, so that all learn from all.
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from lrsearch.experiments.search.lead import Begun
 from lrsearch.experiments.search.ranges import Choices, FloatRange
 from lrsearch.experiments.search.samplers import SamplerSpec
 from lrsearch.experiments.search.space import Dimension, Space
@@ -233,6 +235,19 @@ class SearchStudy:
             )
             for trial in self._memory.get_trials(deepcopy=False, states=ended)
         ]
+
+    def begun(self) -> list[Begun]:
+        """Every setting that was begun and has not failed, with its first objective, as this worker knows them."""
+        from optuna.trial import TrialState
+
+        sign = 1.0 if self._is_minimized[0] else -1.0
+        found: list[Begun] = []
+        for trial in self._memory.get_trials(deepcopy=False):
+            if trial.state is TrialState.FAIL or not trial.params:
+                continue
+            value = sign * trial.values[0] if trial.state is TrialState.COMPLETE else None
+            found.append(Begun(trial.params, math.inf if trial.state is TrialState.PRUNED else value))
+        return found
 
     def unfinished(self, slots: Sequence[int]) -> dict[int, Asked]:
         """Slot -> the newest stored trial of it that runs or has failed: what an attempt before us left."""

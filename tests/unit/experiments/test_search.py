@@ -512,19 +512,27 @@ def test_a_range_test_bounds_the_rate_and_gives_the_first_points() -> None:
     assert search.estimate().trials == len(records)
     (prior,) = result["prior"]
     rates = [row["values"][RATE] for row in result["settings"]]
-    assert prior["first_points"] == rates[:3]
-    assert [10**0.3, 1.0, 10**0.6] == pytest.approx([rate / prior["lr"] for rate in rates[:3]], rel=1e-4)
+    assert [10**0.3, 10**0.9, 10**-0.3] == pytest.approx([one / prior["lr"] for one in prior["first_points"]], rel=1e-4)
+    assert prior["first_points"][0] == rates[0]
     assert all(prior["low"] <= rate <= prior["high"] for rate in rates)
     assert prior["high"] / prior["low"] <= 10**2.4001
 
 
 def test_the_first_points_of_a_prior_take_each_option_at_the_likeliest_rate_before_the_next_rate() -> None:
     schedules = {"/schedule": {"choices": [None, {"kind": "cosine"}]}}
-    search = made(space={RATE: {"type": "float"}} | schedules, prior="range_test", together=1)
+    search = made(space={RATE: {"type": "float"}} | schedules, prior="range_test", sampler={"kind": "random"})
     result, _ = ran(search)
     (prior,) = result["prior"]
     drawn = [(row["values"][RATE], row["values"]["/schedule"]) for row in result["settings"][:6]]
-    assert [(rate, schedule) for rate in prior["first_points"] for schedule in ("null", "cosine")] == drawn
+    assert [(rate, schedule) for rate in prior["first_points"] for schedule in ("cosine", "null")] == drawn
+
+
+def test_what_a_prior_leads_is_not_pruned_unless_it_is_hopeless() -> None:
+    epochs = {"epochs": 8, "pruner": {"kind": "successive_halving", "reduction_factor": 100}}
+    result, _ = ran(made(space={RATE: {"type": "float"}}, prior="range_test", together=1, **epochs))
+    states = [row["state"] for row in result["settings"]]
+    assert {"complete"} == set(states[: len(states) // 2])
+    assert "pruned" in states
 
 
 def test_a_sampler_that_a_prior_leads_draws_nothing_at_random_after_the_first_points() -> None:
