@@ -13,7 +13,7 @@ from lrsearch.db import Database
 from lrsearch.db.repository import job_rows, trial_rows
 from lrsearch.errors import InvalidDocument, NotFound, Problem
 from lrsearch.experiments.base import TrialRecord
-from lrsearch.jobs.progress import progress_of
+from lrsearch.jobs.closing import Experiments, experiment_of
 from lrsearch.jobs.views import EventView, JobView, job_views
 
 _ALIKE: Final = ("model", "data", "batch_size", "engine")
@@ -35,8 +35,10 @@ def get(db: Database, job_id: str, *, with_result: bool = False) -> JobView:
         return job_views(session, [job], with_result=with_result)[0]
 
 
-def seconds_per_update(db: Database, document: Mapping[str, Any]) -> float | None:
-    """What an update cost lately: the median over the newest succeeded jobs like `document`, in wall-clock seconds.
+def seconds_per_update(
+    db: Database, document: Mapping[str, Any], *, experiments: Experiments | None = None
+) -> float | None:
+    """What an estimated update cost lately: the median over the newest succeeded jobs like `document`, in wall-clock seconds.
 
     Jobs are alike in kind, model, data, batch size and engine. The time is that from the first claim to the end, so
     compiling, testing and waiting for other packs count; a job much longer than those before it is overestimated.
@@ -47,11 +49,13 @@ def seconds_per_update(db: Database, document: Mapping[str, Any]) -> float | Non
     with db.session() as session:
         rows = job_rows.succeeded(session, document["kind"], limit=_LOOKED_AT)
         alike = [row for row in rows if all(row.document.get(name) == document.get(name) for name in _ALIKE)]
-        done = progress_of(session, alike)
+    # over what was estimated, not over what was made: runs that end early make fewer, and those to come will too
     costs = [
-        (row.finished_at - row.started_at).total_seconds() / done[row.job_id][1]
+        (row.finished_at - row.started_at).total_seconds() / estimated
         for row in alike[:_MEDIAN_OF]
-        if row.finished_at is not None and row.started_at is not None and done[row.job_id][1] > 0
+        if row.finished_at is not None
+        and row.started_at is not None
+        and (estimated := experiment_of(row.document, experiments).estimate().updates) > 0
     ]
     return statistics.median(costs) if costs else None
 

@@ -13,7 +13,7 @@ from lrsearch.db.models import Job
 from lrsearch.errors import InvalidDocument, NotFound
 from lrsearch.jobs import WorkerView
 from lrsearch.status import JobStatus
-from tests.unit.jobs.tiny import done, record, running, submit
+from tests.unit.jobs.tiny import TINY, done, record, running, submit
 
 
 def ids(found: list[jobs.JobView]) -> list[str]:
@@ -152,11 +152,11 @@ def test_a_job_that_does_not_wait_gives_no_reason(db: Database) -> None:
 
 def test_the_cost_of_an_update_is_the_median_of_succeeded_jobs_alike(db: Database) -> None:
     document = submit(db).job.document
-    assert jobs.seconds_per_update(db, document) is None
+    assert jobs.seconds_per_update(db, document, experiments=TINY) is None
     for seconds in (1, 2, 60):
         took(db, done(db), seconds)
-    assert pytest.approx(0.2) == jobs.seconds_per_update(db, document)
-    assert jobs.seconds_per_update(db, document | {"batch_size": 8}) is None
+    assert pytest.approx(0.2) == jobs.seconds_per_update(db, document, experiments=TINY)
+    assert jobs.seconds_per_update(db, document | {"batch_size": 8}, experiments=TINY) is None
 
 
 def took(db: Database, job: jobs.JobView, seconds: int) -> None:

@@ -265,7 +265,7 @@ def test_what_a_composite_job_costs_is_estimated_from_all_its_updates(db: Databa
     with db.session() as session:
         values = {"started_at": database_time(-80), "finished_at": database_time()}
         session.execute(update(Job).where(Job.job_id == submitted.job.job_id).values(**values))
-    each = jobs.seconds_per_update(db, {"kind": "staged"})
+    each = jobs.seconds_per_update(db, {"kind": "staged"}, experiments=STAGED)
     assert 2.0 == pytest.approx(each, rel=0.01)
 
 
