@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
+from pydantic import ValidationError
+
 from lrsearch.db import Database
 from lrsearch.db.repository import job_rows, trial_rows
 from lrsearch.errors import InvalidDocument, NotFound, Problem
@@ -55,9 +57,17 @@ def seconds_per_update(
         for row in alike[:_MEDIAN_OF]
         if row.finished_at is not None
         and row.started_at is not None
-        and (estimated := experiment_of(row.document, experiments).estimate().updates) > 0
+        and (estimated := _estimated_updates(row.document, experiments)) > 0
     ]
     return statistics.median(costs) if costs else None
+
+
+def _estimated_updates(document: Mapping[str, Any], experiments: Experiments | None) -> float:
+    """What a stored document is estimated to take; 0 where an earlier version stored what this one does not take."""
+    try:
+        return experiment_of(document, experiments).estimate().updates
+    except ValidationError:
+        return 0
 
 
 def unknown(job_id: str) -> NotFound:
