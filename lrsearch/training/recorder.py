@@ -81,7 +81,8 @@ class Recorder:
         self._validations: dict[str, list[float]] = {}
         self._every_steps = plan.validation.every_steps if plan.validation is not None else None
         self._per_epoch = order.steps_per_epoch
-        self._sizes = np.array([order.size(at) for at in range(self._per_epoch)])
+        self._sizes = np.full(self._per_epoch, order.batch_size)
+        self._sizes[-1] = order.size(self._per_epoch - 1)
         self._samples = self._sizes.sum()
         self._validated: tuple[int, dict[str, float]] = (-1, {})
         self.changes = 0

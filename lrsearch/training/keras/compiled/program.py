@@ -169,9 +169,10 @@ class Program:
 
     def to_device(self, members: Sequence[State]) -> State:
         """The members' arrays as one state."""
+        # `tf.constant` asks less than `tf.convert_to_tensor` does before it copies an array
         if self.kind.members is None:
-            return tf.nest.map_structure(tf.convert_to_tensor, members[0])
-        return tf.nest.map_structure(lambda *arrays: tf.convert_to_tensor(np.stack(arrays)), *members)
+            return tf.nest.map_structure(tf.constant, members[0])
+        return tf.nest.map_structure(lambda *arrays: tf.constant(np.stack(arrays)), *members)
 
     def run(self, state: State, batches: Batches, is_alive: NDArray[np.bool_]) -> tuple[State, Chunk]:
         """Train a chunk; losses and metrics come back as arrays of the updates that were made."""
@@ -189,7 +190,7 @@ class Program:
         if self.validates_inside:
             x, y = self._feed.whole(self._held_out_from)
             data = data._replace(x_held_out=x, y_held_out=y)
-        return Batches(*(tf.convert_to_tensor(part) for part in batches)), tf.convert_to_tensor(is_alive), data
+        return Batches(*(tf.constant(part) for part in batches)), tf.constant(is_alive), data
 
     def _specs(self, state: State) -> Any:
         """What the chunk takes; batches of any size in any number, where updates take any size."""
