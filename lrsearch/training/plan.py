@@ -104,8 +104,8 @@ class Plan:
         multipliers: shape (steps, groups + 1), float64: factor on the rate of each group, and of all other layers.
         precision: dtype policy of the model.
         augmentation: random changes of the samples trained on.
-        is_steered: whether the observer may change rates or end the run by what it measures: then it is not trained far ahead of
-            him, which changes no number.
+        is_steered: whether the observer may change rates or end the run by what it measures: then it is not trained far
+            ahead of what the observer has seen, which changes no number.
     """
 
     model: ModelSpec

@@ -211,7 +211,7 @@ class Recorder:
 
     def _mean(self, parts: list[Floats]) -> float:
         """Mean over the samples of an epoch of which each part has some batches."""
-        values = parts[0] if len(parts) == 1 else np.concatenate(parts)
+        values = parts[0] if len(parts) == 1 else _joined(parts)
         return float(np.add.reduce(values * self._sizes) / self._samples)
 
     def _is_chunk_over(self) -> bool:

@@ -46,7 +46,7 @@ def _is_greatest(y: Tensor, prediction: Tensor) -> Tensor:
     """Whether the class of a one-hot row has the greatest share; Keras orders -0.0 before 0.0 first, but both rows have more.
 
     The greatest share is that of the greatest logit, which Keras leaves beside the shares, as it does for the loss. TensorFlow
-    drops shares that nobody reads: on a CPU its softmax takes as long than the rest of a small model's update.
+    drops shares that nobody reads: on a CPU its softmax takes as long as the rest of a small model's update.
     """
     scores = getattr(prediction, "_keras_logits", prediction)
     labelled, found = (tf.argmax(each, axis=-1, output_type=tf.int32) for each in (y, scores))

@@ -50,8 +50,9 @@ class Driver:
     ) -> None:
         self._pack, self._recorders = pack, recorders
         self._has_epoch_ends, self._is_slow, self._chunk_seconds = has_epoch_ends, is_slow, chunk_seconds
-        self._longest = min(pack.program.chunk_steps, MOST_STEERED_STEPS if is_steered else pack.program.chunk_steps)
-        self._most = min(self._longest, FIRST_CHUNK_STEPS) if is_steered else self._longest
+        longest = pack.program.chunk_steps
+        self._longest = min(longest, MOST_STEERED_STEPS) if is_steered else longest
+        self._most = min(longest, FIRST_CHUNK_STEPS) if is_steered else longest
         self.final: list[dict[str, float]] = [{} for _ in recorders]
         """What each member's test set measured."""
         self.test_seconds = 0.0
