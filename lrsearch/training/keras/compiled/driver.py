@@ -19,7 +19,7 @@ FIRST_CHUNK_STEPS = 16
 updates take long."""
 MOST_STEERED_STEPS = 256
 """Updates of a chunk whose runs are steered: what lies behind a change of rates or an end is trained in vain, and what lies before
-a change twice; a call costs what some 30 updates of a small model do."""
+a change twice."""
 
 
 class Driver:
