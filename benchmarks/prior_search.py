@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -58,7 +58,11 @@ class Race:
             search.train(trials, replace(context, take=take))
         return Reached(len(self._settings), self._updates, self._is_there)
 
-    def _keep(self, record: TrialRecord) -> None:
+    def _keep(self, records: Sequence[TrialRecord]) -> None:
+        for record in records:
+            self._note(record)
+
+    def _note(self, record: TrialRecord) -> None:
         search = self._search
         self._records[record.number] = record
         self._updates += len(record.arrays["losses"])

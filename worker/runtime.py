@@ -157,7 +157,7 @@ class Attempt:
             trainer = EpochCounter(trainer, epochs, lambda: lease.break_limit("epochs"))
         return Context(
             trainer=trainer,
-            on_trial=self._record,
+            on_trials=self._record,
             on_progress=lease.report,
             should_stop=lease.should_stop,
             checkpoints=self._checkpoints.load(),
@@ -185,8 +185,8 @@ class Attempt:
             log.info("trials taken", trials=numbers)
         return numbers
 
-    def _record(self, record: TrialRecord) -> None:
-        self._write(lambda: jobs.record(self._db, self._claim, record))
+    def _record(self, records: Sequence[TrialRecord]) -> None:
+        self._write(lambda: jobs.record(self._db, self._claim, *records))
 
     def _close(self, stopped_for: str | None) -> str:
         if stopped_for is None and self._left:

@@ -1,10 +1,10 @@
-"""`python -m benchmarks.regret [--print | --measure | --fresh | --wider | --unseen | --checked | --races | --fit | --figures]`: see the package."""
+"""`python -m benchmarks.regret [--print | --measure | --fresh | --wider | --unseen | --checked | --races | --seeds | --fit | --figures]`: see the package."""
 
 from __future__ import annotations
 
 import argparse
 
-from benchmarks.regret import checked, later_races, race_store, store
+from benchmarks.regret import checked, further_seeds, race_runs, race_store, store
 
 
 def main() -> None:
@@ -16,13 +16,12 @@ def main() -> None:
     parser.add_argument("--wider", action="store_true", help="train the harder tasks anew (4 minutes on two cores)")
     parser.add_argument("--unseen", action="store_true", help="train the unseen tasks anew (5 minutes on two cores)")
     parser.add_argument("--checked", action="store_true", help="train the checked range tests anew (10 minutes)")
-    parser.add_argument(
-        "--races", action="store_true", help="train the later races anew (10 minutes on two busy cores)"
-    )
+    parser.add_argument("--races", action="store_true", help="train the races anew (25 minutes on two cores)")
+    parser.add_argument("--seeds", action="store_true", help="train the further seeds anew (30 minutes on two cores)")
     parser.add_argument("--fit", action="store_true", help="print the numbers of lrsearch/suggestions/consensus.py")
     parser.add_argument("--figures", action="store_true", help="draw docs/images/advice_*.png")
     parser.add_argument(
-        "only", nargs="*", help="with --measure or --races: tasks with one of these texts in their names"
+        "only", nargs="*", help="with --measure, --races, --seeds: tasks with one of these texts in their names"
     )
     chosen = parser.parse_args()
     if chosen.measure:
@@ -35,8 +34,11 @@ def main() -> None:
     elif chosen.wider or chosen.unseen or chosen.checked:
         _measure_more(is_wider=chosen.wider, is_unseen=chosen.unseen, is_checked=chosen.checked)
     elif chosen.races:
-        later_races.measure_all(chosen.only)
+        race_runs.measure_all(chosen.only)
         race_store.pack()
+    elif chosen.seeds:
+        further_seeds.measure_all(chosen.only)
+        further_seeds.pack()
     elif chosen.fit:
         _fit()
     elif chosen.figures:

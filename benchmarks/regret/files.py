@@ -16,7 +16,7 @@ Floats = NDArray[np.float64]
 LARGEST: Final = 6e4
 """Losses above are stored as this: half floats end at 65,504."""
 KEPT_BITS: Final = 6
-"""Bits of a loss's mantissa that are kept, of ten: to 0.8 %, far below the noise of a batch."""
+"""Bits of a batch loss's mantissa that are kept, of ten: to 0.8 %, far below the noise of a batch."""
 XZ: Final = [{"id": lzma.FILTER_LZMA2, "preset": 9, "lc": 0, "lp": 1, "pb": 1}]
 """Compression that knows of numbers of two bytes; a third smaller than that of an npz."""
 
@@ -39,12 +39,12 @@ def unit(curves: Floats) -> float:
     return 2.0 ** max(0, int(np.ceil(np.log2(first / 1e3)))) if 0.0 < first < np.inf else 1.0
 
 
-def rounded(values: Floats) -> NDArray[np.float16]:
-    """Half floats with `KEPT_BITS` bits of mantissa; infinite stays so, NaN becomes infinite."""
+def rounded(values: Floats, bits: int = KEPT_BITS) -> NDArray[np.float16]:
+    """Half floats with so many bits of mantissa, at most 10; infinite stays so, NaN becomes infinite."""
     small = np.where(np.isfinite(values), np.clip(values, -LARGEST, LARGEST), np.inf).astype(np.float16)
-    drop = 10 - KEPT_BITS
-    bits = small.view(np.uint16).astype(np.uint32) + (1 << (drop - 1))
-    cut = (bits >> drop << drop).astype(np.uint16).view(np.float16)
+    drop = 10 - bits
+    stored = small.view(np.uint16).astype(np.uint32) + (1 << drop >> 1)
+    cut = (stored >> drop << drop).astype(np.uint16).view(np.float16)
     return np.where(np.isinf(small), np.float16(np.inf), cut).astype(np.float16)
 
 

@@ -25,6 +25,8 @@ FOLDER: Final = Path("build/regret")
 """Where finished tasks are kept, so that the measurement can be stopped and go on."""
 GRID: Final[Floats] = np.round(np.arange(-5.0, 1.01, 0.25), 2)
 """log10 of the constant rates."""
+ABOVE: Final[Floats] = np.round(np.arange(1.25, 3.01, 0.25), 2)
+"""log10 of the rates above `GRID` that Adadelta, whose useful rates may lie there, is trained at too."""
 VANISHING: Final = 1e-9
 """The rate at which nothing is learned."""
 TRUTH_SEEDS: Final = (0, 1, 2)
@@ -37,17 +39,20 @@ RAMPS: Final = {
 """Range tests: name -> first rate, last rate, updates, seeds. The last one is Lightning's default ramp."""
 
 
-def plans_of(task: Task) -> tuple[list[Plan], list[Plan]]:
-    """The plans of the ground truth and the ramps; and those of the races, which hold out a fifth."""
+def rates_of(task: Task) -> Floats:
+    """log10 of the rates a task is measured at, the vanishing one left out."""
+    return np.concatenate([GRID, ABOVE]) if task.optimizer == "adadelta" else GRID
+
+
+def plans_of(task: Task) -> list[Plan]:
+    """The plans of the ground truth, then those of the ramps."""
     updates = task.family.updates
     rates = [VANISHING, *10.0**GRID]
     truth = [plan(task, np.full(updates, rate), seed, test=True) for rate in rates for seed in TRUTH_SEEDS]
     ramps = [
         plan(task, ramp_rates(start, end, steps), seed) for start, end, steps, seeds in RAMPS.values() for seed in seeds
     ]
-    held_out = Validation(0.2)
-    race = [plan(task, np.full(updates, rate), seed, validation=held_out) for rate in 10.0**GRID for seed in RACE_SEEDS]
-    return truth + ramps, race
+    return truth + ramps
 
 
 def plan(task: Task, rates: Floats, seed: int, *, validation: Validation | None = None, test: bool = False) -> Plan:
@@ -68,30 +73,22 @@ def plan(task: Task, rates: Floats, seed: int, *, validation: Validation | None 
     )
 
 
-def measure(task: Task, trainer: Trainer, *, has_race: bool = True) -> dict[str, Any]:
-    """Everything that is stored of a task, as arrays; without a race its losses are infinite."""
-    fixed, racing = plans_of(task)
-    runs = trainer.train(fixed)
+def measure(task: Task, trainer: Trainer) -> dict[str, Any]:
+    """Ground truth and ramps of a task, as arrays."""
+    runs = trainer.train(plans_of(task))
     count = (1 + len(GRID)) * len(TRUTH_SEEDS)
     truth = np.array([run.final.get("test_loss", np.inf) for run in runs[:count]])
     found: dict[str, Any] = {"truth": truth.reshape(-1, len(TRUTH_SEEDS))}
     rest = iter(runs[count:])
     for name, (_, _, steps, seeds) in RAMPS.items():
         found[name] = np.stack([padded(next(rest).curve.losses, steps) for _ in seeds])
-    if not has_race:
-        return found | _no_race(task)
-    raced = trainer.train(racing)
-    shape = (len(GRID), len(RACE_SEEDS), -1)
-    found["race_train"] = np.stack([padded(run.curve.losses, task.family.updates) for run in raced]).reshape(shape)
-    epochs = max(len(_validated(run)) for run in raced)
-    found["race_validation"] = np.stack([padded(_validated(run), epochs) for run in raced]).reshape(shape)
     return found
 
 
 def measure_slow(task: Task, trainer: Trainer) -> dict[str, Any]:
-    """The same arrays for convolutions: two seeds on every second rate, interpolated between; no races.
+    """The same arrays for convolutions: two seeds on every second rate, interpolated between.
 
-    The third seed's column is the mean of the two; the race's losses are infinite, which the report leaves out.
+    The third seed's column is the mean of the two.
     """
     updates, seeds = task.family.updates, TRUTH_SEEDS[:2]
     coarse = np.concatenate([[np.log10(VANISHING)], GRID[::2]])
@@ -108,15 +105,7 @@ def measure_slow(task: Task, trainer: Trainer) -> dict[str, Any]:
     rest = iter(runs[len(truth) :])
     for name, (_, _, steps, all_) in RAMPS.items():
         found[name] = np.stack([padded(next(rest).curve.losses, steps) for _ in all_])
-    return found | _no_race(task)
-
-
-def _no_race(task: Task) -> dict[str, Any]:
-    shape = (len(GRID), len(RACE_SEEDS))
-    return {
-        "race_train": np.full((*shape, task.family.updates), np.inf),
-        "race_validation": np.full((*shape, 1), np.inf),
-    }
+    return found
 
 
 def _validated(run: Run) -> Floats:
@@ -128,7 +117,7 @@ def padded(values: Floats, length: int) -> Floats:
     return np.concatenate([values, np.full(length - len(values), np.inf)])
 
 
-def measure_all(chosen: Iterable[Task], *, has_race: bool = True) -> None:
+def measure_all(chosen: Iterable[Task]) -> None:
     """Measure what is not measured yet."""
     rows.register()
     from lrsearch.training.keras import default_trainer
@@ -140,8 +129,7 @@ def measure_all(chosen: Iterable[Task], *, has_race: bool = True) -> None:
             continue
         began = time.perf_counter()
         # A trainer of its own: compiled programs of finished tasks would only take memory.
-        trainer = default_trainer()
-        found = measure_slow(task, trainer) if task.family.is_slow else measure(task, trainer, has_race=has_race)
+        found = (measure_slow if task.family.is_slow else measure)(task, default_trainer())
         np.savez_compressed(path, **found)
         print(f"{task.name}: {time.perf_counter() - began:.1f} s", flush=True)
 
@@ -236,10 +224,6 @@ def _measure_raised(chosen: Sequence[Task]) -> None:
             print(path.name, flush=True)
 
 
-ABOVE: Final[Floats] = np.round(np.arange(1.25, 3.01, 0.25), 2)
-"""log10 of the rates above `GRID` that Adadelta, whose useful rates may lie there, is trained at too."""
-
-
 def measure_all_fresh() -> None:
     """Measure the fresh tasks, Adadelta's rates above the grid, and the races of the verdict cases."""
     measure_all(fresh.tasks())
@@ -249,17 +233,17 @@ def measure_all_fresh() -> None:
 
 
 def measure_all_wider() -> None:
-    """Measure the further tasks of the design, without races."""
-    _measure_with_adadelta(wider.tasks(), has_race=False)
+    """Measure the further tasks of the design."""
+    _measure_with_adadelta(wider.tasks())
 
 
 def measure_all_unseen() -> None:
     """Measure the tasks for the verdict."""
-    _measure_with_adadelta(unseen.tasks(), has_race=True)
+    _measure_with_adadelta(unseen.tasks())
 
 
-def _measure_with_adadelta(chosen: Sequence[Task], *, has_race: bool) -> None:
-    measure_all(chosen, has_race=has_race)
+def _measure_with_adadelta(chosen: Sequence[Task]) -> None:
+    measure_all(chosen)
     _measure_raised(chosen)
     _measure_above(chosen)
 
@@ -284,7 +268,7 @@ def _measure_verdict_races() -> None:
     from lrsearch.training.keras import default_trainer
 
     for task in VERDICT_TASKS.values():
-        path = FOLDER / f"race-{task.family.name}.npz"
+        path = FOLDER / f"verdict-race-{task.family.name}.npz"
         if path.exists():
             continue
         held_out, updates = Validation(0.2), task.family.updates

@@ -1,4 +1,4 @@
-"""The stored races that were measured after the others."""
+"""The stored races."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.regret import files, later_races
+from benchmarks.regret import files, race_runs
 from benchmarks.regret.measure import steps_per_epoch
 from benchmarks.regret.sizes import sizes
 from benchmarks.regret.tasks import Task
@@ -16,7 +16,9 @@ from benchmarks.regret.tasks import Task
 Floats = NDArray[np.float64]
 
 RACES_FILE: Final = Path(__file__).resolve().parent.parent / "data" / "regret_races.npz.xz"
-"""Races measured after the others (`later_races`), and for every data set the loss of the best answer that looks at no sample."""
+"""The races, and for every data set the loss of the best answer that looks at no sample."""
+KEPT_BITS: Final = 10
+"""Bits of a held-out loss that are kept: to 0.05 %, since candidates side by side differ by less than a batch's noise."""
 RACE_STEPS: Final = (50, 100, 200)
 """Updates after which the races' held-out losses are kept, beside the last one."""
 Race = tuple[NDArray[np.float16], NDArray[np.int64], float]
@@ -24,34 +26,34 @@ Race = tuple[NDArray[np.float16], NDArray[np.int64], float]
 
 
 def pack() -> None:
-    """Write the stored file of the later races: what was measured anew, and of the other tasks what the file has."""
-    constants = later_races.constants()
-    found = {"constant_names": np.array(list(constants)), "constants": np.array(list(constants.values()))}
+    """Write the stored file of the races: what was measured anew, and of the other tasks what the file has."""
+    constants = race_runs.constants()
     stored = files.read(RACES_FILE)
-    for part, listed in (("", later_races.listed()), ("above_", later_races.beyond())):
-        known = {name: race_row(stored, part, name) for name in stored.get(f"{part}names", np.empty(0)).tolist()}
-        known |= {task.name: _packed_race(task) for task in listed if later_races.path_of(task).exists()}
-        widest = max(race.shape[1] for race, _, _ in known.values())
-        found |= {
-            f"{part}names": np.array(list(known)),
-            f"{part}race": np.stack([_widened(race, widest) for race, _, _ in known.values()]),
-            f"{part}race_steps": np.stack([steps for _, steps, _ in known.values()]),
-            f"{part}units": np.array([unit for _, _, unit in known.values()]),
-        }
+    known = {name: race_row(stored, name) for name in stored["names"].tolist()}
+    known |= {task.name: _packed_race(task) for task in race_runs.dense() if race_runs.path_of(task).exists()}
+    widest = max(race.shape[1] for race, _, _ in known.values())
+    found = {
+        "names": np.array(list(known)),
+        "race": np.stack([_widened(race, widest) for race, _, _ in known.values()]),
+        "race_steps": np.stack([steps for _, steps, _ in known.values()]),
+        "units": np.array([unit for _, _, unit in known.values()]),
+        "constant_names": np.array(list(constants)),
+        "constants": np.array(list(constants.values())),
+    }
     files.write(RACES_FILE, found)
 
 
-def race_row(stored: dict[str, Any], part: str, name: str) -> Race:
-    """The races of a task in the file; part: "" for those on all rates, "above_" for those above the grid."""
-    place = stored[f"{part}names"].tolist().index(name)
-    return stored[f"{part}race"][place], stored[f"{part}race_steps"][place], float(stored[f"{part}units"][place])
+def race_row(stored: dict[str, Any], name: str) -> Race:
+    """The races of a task in the file, at the rates it was measured at and perhaps infinite ones more."""
+    place = stored["names"].tolist().index(name)
+    return stored["race"][place], stored["race_steps"][place], float(stored["units"][place])
 
 
 def _packed_race(task: Task) -> Race:
-    raw = np.load(later_races.path_of(task))["race_validation"]
+    raw = np.load(race_runs.path_of(task))["race_validation"]
     losses, steps = at_checkpoints(task, sizes(task.family)[1], raw)
     unit = files.unit(losses[0, 0, :, None])
-    return files.rounded(losses / unit), steps, unit
+    return files.rounded(losses / unit, KEPT_BITS), steps, unit
 
 
 def _widened(race: NDArray[np.float16], rates: int) -> NDArray[np.float16]:

@@ -10,10 +10,10 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.regret import checked, files, fresh, unseen, wider
+from benchmarks.regret import checked, files, fresh, further_seeds, unseen, wider
 from benchmarks.regret.bounds import Cycled
-from benchmarks.regret.measure import ABOVE, FOLDER, GRID, RAISED, RAMPS, VANISHING, VERDICT_TASKS
-from benchmarks.regret.race_store import RACES_FILE, at_checkpoints, race_row
+from benchmarks.regret.measure import ABOVE, FOLDER, GRID, RACE_SEEDS, RAISED, RAMPS, VANISHING, VERDICT_TASKS
+from benchmarks.regret.race_store import RACE_STEPS, RACES_FILE, race_row
 from benchmarks.regret.sizes import sizes
 from benchmarks.regret.tasks import Task, tasks
 from benchmarks.regret.truth import Measured, mean_losses
@@ -25,13 +25,11 @@ FILE: Final = Path(__file__).resolve().parent.parent / "data" / "regret_truth.np
 FRESH_FILE: Final = FILE.with_name("regret_fresh.npz.xz")
 """The fresh tasks, and what was measured later of the others: Adadelta's rates above the grid, races of verdict cases."""
 WIDER_FILE: Final = FILE.with_name("regret_wider.npz.xz")
-"""The further tasks the rule is designed on; they have no races."""
+"""The further tasks the rule is designed on."""
 UNSEEN_FILE: Final = FILE.with_name("regret_unseen.npz.xz")
 """The tasks for the verdict."""
 CHECKED_FILE: Final = FILE.with_name("regret_checked.npz.xz")
 """Range tests that held samples out."""
-ROUGH: Final = 8.0
-"""Two losses of an untrained model differ by less than this factor."""
 
 
 def pack() -> None:
@@ -52,7 +50,7 @@ def pack_fresh() -> None:
     """Write the second stored file."""
     found = _packed_tasks(_finished(fresh.tasks())) | _packed_above([*tasks(), *fresh.tasks()])
     found["case_names"] = np.array(list(VERDICT_TASKS))
-    races = [np.load(FOLDER / f"race-{task.family.name}.npz")["losses"] for task in VERDICT_TASKS.values()]
+    races = [np.load(FOLDER / f"verdict-race-{task.family.name}.npz")["losses"] for task in VERDICT_TASKS.values()]
     found["case_races"] = np.stack(races).astype(np.float32)
     files.write(FRESH_FILE, found)
 
@@ -118,14 +116,11 @@ def _packed_tasks(finished: Sequence[Task]) -> dict[str, Any]:
 
 def _packed(task: Task, raw: Any) -> dict[str, Any]:
     weights, samples = sizes(task.family)
-    race, steps = at_checkpoints(task, samples, raw["race_validation"])
     unit = files.unit(raw["ramp"])
     return {
         "sizes": np.array([weights, samples]),
         "losses": mean_losses(raw["truth"]).astype(np.float32),
         **{name: files.rounded(raw[name] / unit) for name in RAMPS},
-        "race": files.rounded(race / unit),
-        "race_steps": steps,
     }
 
 
@@ -202,11 +197,11 @@ def _truth(task: Task, losses: Floats, stored: dict[str, Any]) -> tuple[Floats, 
     """Rates and losses of the ground truth; Adadelta's goes on above the grid, each loss at most the vanishing rate's."""
     rates = np.concatenate([[np.log10(VANISHING)], GRID])
     later = stored if "above_names" in stored else files.read(FRESH_FILE)
-    if task.name not in (names := later["above_names"].tolist()):
-        return rates, losses
-    above = later["above"][names.index(task.name)]
-    above = np.minimum(np.where(np.isfinite(above), above, np.inf), losses[0]).mean(axis=1)
-    return np.concatenate([rates, ABOVE]), np.concatenate([losses, above])
+    if task.name in (names := later["above_names"].tolist()):
+        above = later["above"][names.index(task.name)]
+        above = np.minimum(np.where(np.isfinite(above), above, np.inf), losses[0]).mean(axis=1)
+        rates, losses = np.concatenate([rates, ABOVE]), np.concatenate([losses, above])
+    return rates, further_seeds.joined(losses, task.name)
 
 
 def _measured(task: Task, stored: dict[str, Any], i: int) -> Measured:
@@ -218,7 +213,7 @@ def _measured(task: Task, stored: dict[str, Any], i: int) -> Measured:
         start, end, steps, _ = RAISED
         curves["raised"] = (ramp_rates(start, end, steps), stored["raised"][names.index(task.name)].astype(np.float64))
     log_rates, losses = _truth(task, stored["losses"][i].astype(np.float64), stored)
-    race, steps, unit = _race_of(task, stored, i)
+    race, steps, unit = _race_of(task, len(log_rates) - 1)
     return Measured(
         task=task,
         weights=int(stored["sizes"][i][0]),
@@ -226,26 +221,23 @@ def _measured(task: Task, stored: dict[str, Any], i: int) -> Measured:
         log_rates=log_rates,
         losses=losses,
         curves=curves,
-        race=race[:, : len(log_rates) - 1],
+        race=race,
         race_steps=steps,
         nothing=min(float(losses[0]), _constant(task)) / unit,
     )
 
 
-def _race_of(task: Task, stored: dict[str, Any], i: int) -> tuple[Floats, NDArray[np.int64], float]:
+def _race_of(task: Task, rates: int) -> tuple[Floats, NDArray[np.int64], float]:
     """Held-out losses of a task's races, the updates after which they are, and what they were divided by."""
-    later = files.read(RACES_FILE)
-    if task.name in later["names"].tolist():
-        race, steps, unit = race_row(later, "", task.name)
-        return race.astype(np.float64), steps, unit
-    # the unit itself is not stored: what the untrained model loses, over what a ramp of it begins with in that unit
-    ratio = float(stored["losses"][i][0]) / float(np.median(stored["ramp"][i][:, 0].astype(np.float64)))
-    unit = 2.0 ** round(np.log2(ratio)) if ratio > ROUGH else 1.0
-    race = stored["race"][i].astype(np.float64)
-    if task.name in later.get("above_names", np.empty(0)).tolist():
-        above, _, above_unit = race_row(later, "above_", task.name)
-        race = np.concatenate([race, above.astype(np.float64) * above_unit / unit], axis=1)
-    return race, stored["race_steps"][i], unit
+    stored = files.read(RACES_FILE)
+    if task.name not in stored["names"].tolist():
+        return (
+            np.full((1 + len(RACE_STEPS), rates, len(RACE_SEEDS)), np.inf),
+            np.zeros(1 + len(RACE_STEPS), np.int64),
+            1.0,
+        )
+    race, steps, unit = race_row(stored, task.name)
+    return race[:, :rates].astype(np.float64), steps, unit
 
 
 def _constant(task: Task) -> float:

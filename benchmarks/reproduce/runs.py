@@ -91,7 +91,7 @@ class Runner:
         if problems := experiment.problems():
             raise SystemExit(f"{name}: {problems[0].message} {problems[0].action}")
         began = time.perf_counter()
-        result = experiment.run(Context(self.trainer, records.append))
+        result = experiment.run(Context(self.trainer, records.extend))
         outcome = Outcome(name, document, result, records, time.perf_counter() - began)
         print(f"{name}: {len(records)} trials, {outcome.seconds:.1f} s", flush=True)
         self.outcomes[name] = outcome

@@ -92,7 +92,7 @@ class Context:
 
     Attributes:
         trainer: trains plans.
-        on_trial: stores a finished trial.
+        on_trials: stores finished trials, those that were trained together in one transaction.
         on_progress: told between chunks.
         should_stop: asked between chunks; a reason ends the runs.
         checkpoints: trial number -> checkpoint an earlier attempt left.
@@ -109,7 +109,7 @@ class Context:
     """
 
     trainer: Trainer
-    on_trial: Callable[[TrialRecord], None]
+    on_trials: Callable[[Sequence[TrialRecord]], None]
     on_progress: Callable[[Progress], None] = lambda progress: None
     should_stop: Callable[[], StopReason | None] = lambda: None
     checkpoints: Mapping[int, Checkpoint] = field(default_factory=dict[int, Checkpoint])
@@ -171,7 +171,7 @@ class Experiment(Spec):
 
     @abstractmethod
     def train(self, trials: Sequence[int], context: Context) -> None:
-        """Train the given trials and hand each record to `context.on_trial`."""
+        """Train the given trials and hand the records to `context.on_trials`."""
 
     @abstractmethod
     def conclude(self, records: Sequence[TrialRecord]) -> dict[str, Any]:
@@ -189,9 +189,9 @@ class Experiment(Spec):
         """The whole job in this process."""
         records: list[TrialRecord] = []
 
-        def keep(record: TrialRecord) -> None:
-            records.append(record)
-            context.on_trial(record)
+        def keep(new: Sequence[TrialRecord]) -> None:
+            records.extend(new)
+            context.on_trials(new)
 
         packs = self.packs(1)
         owned = {number for trials in packs for number in trials}
@@ -202,7 +202,7 @@ class Experiment(Spec):
             return numbers
 
         local = replace(
-            context, on_trial=keep, take=take, finished=lambda: {record.number: record for record in records}
+            context, on_trials=keep, take=take, finished=lambda: {record.number: record for record in records}
         )
         for trials in packs:
             self.train(trials, local)

@@ -83,14 +83,14 @@ class Composite(Experiment):
         children: list[Child] = []
         passed = 0
 
-        def keep(record: TrialRecord) -> None:
+        def keep(records: Sequence[TrialRecord]) -> None:
             nonlocal passed
-            context.on_trial(replace(record, number=passed))
-            passed += 1
+            context.on_trials([replace(record, number=passed + place) for place, record in enumerate(records)])
+            passed += len(records)
 
         while (stage := self.next_stage(children)) is not None:
             for document in stage.documents:
-                local = replace(context, on_trial=keep, checkpoints={})
+                local = replace(context, on_trials=keep, checkpoints={})
                 result = adapter.validate_python(document).run(local)
                 children.append(Child("", stage.name, document, JobStatus.SUCCEEDED, result))
         return self.conclude_children(children)

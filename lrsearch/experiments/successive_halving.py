@@ -132,12 +132,12 @@ class SuccessiveHalving(TrainingFields):
         """Train rung after rung; what earlier attempts finished is read, not run again."""
         known = dict(context.finished())
 
-        def keep(record: TrialRecord) -> None:
-            judged = replace(record, metrics=record.metrics | {self.judged_by: self._value(record)})
-            known[record.number] = judged
-            context.on_trial(judged)
+        def keep(records: Sequence[TrialRecord]) -> None:
+            judged = [replace(one, metrics=one.metrics | {self.judged_by: self._value(one)}) for one in records]
+            known.update({record.number: record for record in judged})
+            context.on_trials(judged)
 
-        local = replace(context, on_trial=keep)
+        local = replace(context, on_trials=keep)
         for rung in range(self.rungs):
             alive = self.alive(rung, known)
             numbers = range(self.first_of(rung), self.first_of(rung + 1))

@@ -105,13 +105,12 @@ def _train_batch(batch: Sequence[Task], context: Context, judge: Judge | None, b
             context.on_checkpoint(batch[index].number, pilots[index].keeping(segment.checkpoint))
         return answer
 
-    records: list[TrialRecord] = []
     plans = [replace(task.plan, is_steered=judge is not None or bool(task.controllers)) for task in batch]
     runs = context.trainer.train(plans, observe)
-    for task, pilot, run in zip(batch, pilots, runs, strict=True):
-        record = _record(task, pilot, pilot.finished(run, context))
-        records.append(record)
-        context.on_trial(record)
+    records = [
+        _record(task, pilot, pilot.finished(run, context)) for task, pilot, run in zip(batch, pilots, runs, strict=True)
+    ]
+    context.on_trials(records)
     return records
 
 

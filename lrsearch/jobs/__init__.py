@@ -16,7 +16,6 @@ from lrsearch.jobs.attempts import (
     orders,
     record,
     record_checkpoint,
-    record_many,
     renew,
 )
 from lrsearch.jobs.care import mark_sent, reap, unused_artifacts
@@ -58,7 +57,6 @@ __all__ = [
     "reap",
     "record",
     "record_checkpoint",
-    "record_many",
     "renew",
     "rule_insights",
     "seconds_per_update",

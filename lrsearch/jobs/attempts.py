@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from lrsearch.db import Database
@@ -156,16 +155,7 @@ def renew(db: Database, claim: Claim, *, lease_seconds: float, done: int, total:
         return Orders(should_cancel=job.cancel_requested_at is not None)
 
 
-def record(db: Database, claim: Claim, record: TrialRecord) -> None:
-    """Store a finished trial; a second record of its number is ignored.
-
-    Raises:
-        LostLease: the pack is no longer this attempt's.
-    """
-    record_many(db, claim, [record])
-
-
-def record_many(db: Database, claim: Claim, records: Sequence[TrialRecord]) -> None:
+def record(db: Database, claim: Claim, *records: TrialRecord) -> None:
     """Store finished trials in one transaction; numbers that are stored already are ignored.
 
     Raises:

@@ -83,7 +83,7 @@ def test_a_short_example_trains_concludes_and_is_drawn(path: Path) -> None:
     few = {"seeds": 2} if "seeds" in document(path) else {}
     few |= {"stress_seeds": 0} if few and document(path)["kind"] != "search" else {}
     experiment, records = validate(ANY, document(path) | few), list[TrialRecord]()
-    result = experiment.run(Context(ToyTrainer(), records.append))
+    result = experiment.run(Context(ToyTrainer(), records.extend))
     assert experiment.estimate().trials == len(records)
     assert [*range(len(records))] == sorted(record.number for record in records)
     assert {"kind", "holds_for", "code", "engine", "seconds", "updates"} <= set(result)

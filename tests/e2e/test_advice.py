@@ -30,7 +30,7 @@ def test_the_final_loss_at_the_suggested_rate_is_within_a_tenth_of_the_best(
     from lrsearch.training.keras import default_trainer  # here, since it loads TensorFlow
 
     trainer = default_trainer()
-    answer = experiment.run(Context(trainer, lambda record: None))["suggestion"]
+    answer = experiment.run(Context(trainer, lambda records: None))["suggestion"]
     assert 1 < answer["max_lr"] / answer["min_lr"] <= 100
     rates = [answer["lr"], *(10 ** (exponent / 2) for exponent in exponents)]
 

@@ -226,9 +226,10 @@ class Shard:
         ]
         before = self._done
 
-        def keep(record: TrialRecord) -> None:
-            self._context.on_trial(record)
-            self._note(members[self._search.place(record.number)[0]], record)
+        def keep(records: Sequence[TrialRecord]) -> None:
+            self._context.on_trials(records)
+            for record in records:
+                self._note(members[self._search.place(record.number)[0]], record)
 
         def advance(progress: Progress) -> None:
             self._done = before + progress.done
@@ -238,7 +239,7 @@ class Shard:
             slot, seed = self._search.place(number)
             return self._judged(members[slot], seed, segment)
 
-        train_tasks(tasks, replace(self._context, on_trial=keep, on_progress=advance), judge)
+        train_tasks(tasks, replace(self._context, on_trials=keep, on_progress=advance), judge)
         self._done = before + sum(task.plan.steps for task in tasks)
 
     def _task(self, member: _Member, seed: int) -> Task:

@@ -40,7 +40,7 @@ def ran(trainer: Trainer, **changes: Any) -> tuple[dict[str, Any], list[TrialRec
     records: list[TrialRecord] = []
     experiment = TypeAdapter[Any](AnyExperiment).validate_python(SWEEP | changes)
     assert [] == experiment.problems()
-    return experiment.run(Context(trainer, records.append)), records
+    return experiment.run(Context(trainer, records.extend)), records
 
 
 def test_a_sweep_is_stacked_and_equals_plain_fits(trainer: Trainer) -> None:
@@ -107,7 +107,7 @@ def test_every_optimizer_of_keras_is_tuned_and_compared(trainer: Trainer) -> Non
         | {"kind": "optimizer_comparison", "optimizers": [{"kind": kind} for kind in kinds], "epochs": 3}
         | {"tuning": {"trials": 2, "steps": 20}}
     )
-    result = experiment.run(Context(trainer, lambda record: None))
+    result = experiment.run(Context(trainer, lambda records: None))
     assert set(kinds) == {row["setting"] for row in result["leaderboard"]}
     assert all(row["metrics"]["test_accuracy"]["mean"] is not None for row in result["leaderboard"])
 
@@ -126,7 +126,7 @@ def test_ramps_of_single_groups_are_the_same_on_both_engines_and_find_a_rate_for
     ours, plain = (
         TypeAdapter[Any](AnyExperiment)
         .validate_python(document | {"engine": engine})
-        .run(Context(trainer, lambda record: None))
+        .run(Context(trainer, lambda records: None))
         for engine in ("compiled", "fit")
     )
     assert ["body", "head"] == [row["name"] for row in ours["groups"]]

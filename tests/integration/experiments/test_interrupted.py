@@ -71,7 +71,7 @@ def experiment() -> Experiment:
 @pytest.fixture(scope="module")
 def straight() -> dict[str, Any]:
     """The result of a run that nothing interrupts."""
-    return experiment().run(Context(ToyTrainer(), lambda record: None))
+    return experiment().run(Context(ToyTrainer(), lambda records: None))
 
 
 @pytest.mark.parametrize("lives", [1, 2, 3, 4, 5])
@@ -119,7 +119,7 @@ def test_a_killed_race_goes_on_around_the_same_suggestion(
     Runtime(db, ArtifactStore(tmp_path / "artifacts"), second, SETTINGS, "two").run(pack_id)
     job = jobs.get(db, submitted.job.job_id, with_result=True)
     assert ("succeeded", 3 + 68) == (job.status, first.runs + second.runs)
-    straight = made.run(Context(ToyTrainer(), lambda record: None))
+    straight = made.run(Context(ToyTrainer(), lambda records: None))
     assert job.result is not None
     for part in ("suggestion", "curves"):
         assert straight[part] == job.result[part]
@@ -146,7 +146,7 @@ def test_a_race_that_is_killed_between_its_rounds_makes_each_of_them_once(
     Runtime(db, ArtifactStore(tmp_path / "artifacts"), second, SETTINGS, "two").run(pack_id)
     job = jobs.get(db, submitted.job.job_id, with_result=True)
     assert ("succeeded", 3 + 12 + 4 + 4) == (job.status, first.runs + second.runs)
-    straight = made.run(Context(ToyTrainer(), lambda record: None))
+    straight = made.run(Context(ToyTrainer(), lambda records: None))
     assert job.result is not None
     assert 3 == job.result["confirmation"]["rounds"]
     for part in ("candidates", "updates", "further_updates", "lr"):
@@ -201,7 +201,7 @@ class MortalStack:
 def whole_stack() -> list[TrialRecord]:
     """The trials of a stack that nothing interrupts."""
     records = list[TrialRecord]()
-    TypeAdapter[Any](AnyExperiment).validate_python(STACKED).run(Context(MortalStack(10**9), records.append))
+    TypeAdapter[Any](AnyExperiment).validate_python(STACKED).run(Context(MortalStack(10**9), records.extend))
     return records
 
 

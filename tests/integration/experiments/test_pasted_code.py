@@ -22,7 +22,7 @@ def ran(document: dict[str, Any]) -> tuple[dict[str, Any], list[TrialRecord]]:
     records: list[TrialRecord] = []
     experiment = EXPERIMENT.validate_python(document)
     assert [] == experiment.problems()
-    return experiment.run(Context(ToyTrainer(), records.append)), records
+    return experiment.run(Context(ToyTrainer(), records.extend)), records
 
 
 def pasted(code: str) -> dict[str, Any]:

@@ -35,7 +35,7 @@ def a_finished_job(url: str) -> str:
     submitted = jobs.submit(db, experiment, document, workers=1)
     claim = jobs.claim(db, submitted.pack_ids[0], worker_id="w", lease_seconds=60, max_attempts=3)
     assert claim is not None
-    experiment.train(claim.trials, Context(ToyTrainer(), lambda record: jobs.record(db, claim, record)))
+    experiment.train(claim.trials, Context(ToyTrainer(), lambda records: jobs.record(db, claim, *records)))
     assert jobs.finish(db, claim)
     db.dispose()
     return submitted.job.job_id

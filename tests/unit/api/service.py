@@ -71,7 +71,7 @@ def claim(database: Database, job_id: str) -> jobs.Claim:
 
 def train(database: Database, claim: jobs.Claim) -> None:
     """What a worker does with a pack."""
-    context = Context(ToyTrainer(), lambda record: jobs.record(database, claim, record))
+    context = Context(ToyTrainer(), lambda records: jobs.record(database, claim, *records))
     EXPERIMENT.validate_python(claim.document).train(claim.trials, context)
 
 

@@ -16,7 +16,7 @@ from tests.unit.experiments.test_search import BASE
 def search(app: FastAPI) -> None:
     url = app.state.database.url.render_as_string(hide_password=False)
     records: list[TrialRecord] = []
-    validate(EXPERIMENT, BASE).run(Context(ToyTrainer(), records.append, job_id="shown", database_url=url))
+    validate(EXPERIMENT, BASE).run(Context(ToyTrainer(), records.extend, job_id="shown", database_url=url))
 
 
 def test_the_studies_of_searches_are_shown_below_optuna(app: FastAPI, client: TestClient) -> None:

@@ -31,7 +31,7 @@ def experiment(**changes: Any) -> RangeTest:
 @pytest.fixture(scope="module")
 def records() -> list[TrialRecord]:
     found: list[TrialRecord] = []
-    experiment().run(Context(ToyTrainer(), found.append))
+    experiment().run(Context(ToyTrainer(), found.extend))
     return found
 
 
@@ -90,7 +90,7 @@ def test_a_race_that_was_cancelled_leaves_the_ramps_suggestion(records: list[Tri
 def test_a_cancellation_in_the_ramps_begins_no_race():
     found: list[TrialRecord] = []
     asked = iter([None])
-    context = Context(ToyTrainer(), found.append, should_stop=lambda: next(asked, StopReason.CANCELLED))
+    context = Context(ToyTrainer(), found.extend, should_stop=lambda: next(asked, StopReason.CANCELLED))
     experiment().run(context)
     assert 3 == len(found)
 
@@ -99,7 +99,7 @@ def test_finished_ramps_are_read_and_not_run_again(records: list[TrialRecord]):
     again: list[TrialRecord] = []
     known = {record.number: record for record in records[:3]}
     wanted = iter(FURTHER)
-    context = Context(ToyTrainer(), again.append, finished=lambda: known, take=lambda groups, count: next(wanted))
+    context = Context(ToyTrainer(), again.extend, finished=lambda: known, take=lambda groups, count: next(wanted))
     experiment().train([*range(3, TRIALS)], context)
     assert [record.number for record in records[3:]] == [record.number for record in again]
     for first, second in zip(records[3:], again, strict=True):

@@ -33,7 +33,7 @@ def _flat(validations):
 
 
 def run(trainer=None, **changes) -> dict[str, Any]:
-    return RangeTest.model_validate(DOCUMENT | changes).run(Context(trainer or ToyTrainer(), lambda record: None))
+    return RangeTest.model_validate(DOCUMENT | changes).run(Context(trainer or ToyTrainer(), lambda records: None))
 
 
 def test_some_repeat_must_gain_on_what_an_answer_that_looks_at_no_sample_loses():

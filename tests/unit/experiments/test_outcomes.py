@@ -24,7 +24,7 @@ def records_of(document: dict[str, Any], **changes: Any) -> list[TrialRecord]:
     found: list[TrialRecord] = []
     experiment = validate(TypeAdapter[Experiment](AnyExperiment), document | changes)
     assert [] == experiment.problems()
-    experiment.run(Context(ToyTrainer(), found.append))
+    experiment.run(Context(ToyTrainer(), found.extend))
     return found
 
 
@@ -78,7 +78,7 @@ def test_a_run_shorter_than_an_epoch_has_measured_nothing():
 def test_a_run_that_was_cut_short_from_outside_has_no_outcome():
     found: list[TrialRecord] = []
     experiment = validate(TypeAdapter[Experiment](AnyExperiment), TRAINING)
-    experiment.run(Context(ToyTrainer(seconds_per_step=0.02), found.append, should_stop=Once()))
+    experiment.run(Context(ToyTrainer(seconds_per_step=0.02), found.extend, should_stop=Once()))
     assert [(TrialStatus.CANCELLED, None)] == [(record.status, record.outcome) for record in found]
 
 
@@ -200,7 +200,7 @@ def test_a_first_loss_that_is_weighted_by_class_is_not_that_of_untrained_weights
 
 def test_a_range_test_tells_every_rules_answer():
     experiment = RangeTest.model_validate(RANGE_TEST)
-    result = experiment.run(Context(ToyTrainer(), lambda record: None))
+    result = experiment.run(Context(ToyTrainer(), lambda records: None))
     told = {one.rule: one for one in experiment.advice(result)}
     assert {row["rule"]: row["lr"] for row in result["rules"]} == {rule: one.lr for rule, one in told.items()}
     assert ("digits_mlp", "digits", "sgd", "loss") == (
@@ -213,7 +213,7 @@ def test_a_range_test_tells_every_rules_answer():
 
 def test_a_race_tells_its_winner_beside_the_rules():
     experiment = RangeTest.model_validate(RANGE_TEST | {"confirm": {"steps": 60, "candidates": 3, "seeds": 1}})
-    result = experiment.run(Context(ToyTrainer(), lambda record: None))
+    result = experiment.run(Context(ToyTrainer(), lambda records: None))
     (race,) = (one for one in experiment.advice(result) if one.rule == "race")
     assert (result["suggestion"]["lr"], result["verdict"]) == (race.lr, race.verdict)
     assert not np.isnan(race.lr)

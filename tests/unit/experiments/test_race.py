@@ -43,7 +43,7 @@ def judged(race, records):
 def raced(race, plan, lr, trainer):
     records = []
     train_tasks(
-        [Task(number, made) for number, made in enumerate(race.plans(plan, lr))], Context(trainer, records.append)
+        [Task(number, made) for number, made in enumerate(race.plans(plan, lr))], Context(trainer, records.extend)
     )
     return race.judge(sorted(records, key=lambda found: found.number))
 

@@ -30,7 +30,7 @@ def refused(**changes: Any) -> tuple[str, str]:
 
 @pytest.fixture(scope="module")
 def result() -> dict[str, Any]:
-    return RangeTest.model_validate(DOCUMENT).run(Context(ToyTrainer(), lambda record: None))
+    return RangeTest.model_validate(DOCUMENT).run(Context(ToyTrainer(), lambda records: None))
 
 
 def test_the_result_is_json_without_nan(result: dict[str, Any]):
@@ -88,7 +88,7 @@ def test_the_updates_are_those_that_were_made(result: dict[str, Any]):
 
 
 def test_the_seed_makes_the_result_reproducible(result: dict[str, Any]):
-    again = RangeTest.model_validate(DOCUMENT).run(Context(ToyTrainer(), lambda record: None))
+    again = RangeTest.model_validate(DOCUMENT).run(Context(ToyTrainer(), lambda records: None))
     assert [row["losses"] for row in result["curves"]] == [row["losses"] for row in again["curves"]]
 
 
@@ -101,14 +101,14 @@ def test_the_plot_shows_bounds_suggestion_and_divergence(result: dict[str, Any])
 
 def test_a_linear_ramp_is_drawn_on_a_linear_axis():
     experiment = RangeTest.model_validate(DOCUMENT | {"ramp": "linear"})
-    (plot,) = experiment.plots(experiment.run(Context(ToyTrainer(), lambda record: None)))
+    (plot,) = experiment.plots(experiment.run(Context(ToyTrainer(), lambda records: None)))
     assert not plot.x_log
 
 
 def test_a_cancelled_test_keeps_its_partial_curves():
     records: list[TrialRecord] = []
     asked = iter([None])
-    context = Context(ToyTrainer(), records.append, should_stop=lambda: next(asked, StopReason.CANCELLED))
+    context = Context(ToyTrainer(), records.extend, should_stop=lambda: next(asked, StopReason.CANCELLED))
     result = RangeTest.model_validate(DOCUMENT).run(context)
     assert {record.status.value for record in records} == {"cancelled"}
     assert all(row["stop_reason"] == "cancelled" for row in result["curves"])
@@ -126,10 +126,10 @@ def test_a_trial_goes_on_from_its_checkpoint_to_the_same_curve():
     whole: list[TrialRecord] = []
     kept: list[Checkpoint] = []
     trainer = ToyTrainer(chunk_seconds=0.0)
-    offered = Context(trainer, whole.append, on_checkpoint=lambda number, make: kept.append(make()))
+    offered = Context(trainer, whole.extend, on_checkpoint=lambda number, make: kept.append(make()))
     experiment.run(offered)
     resumed: list[TrialRecord] = []
-    experiment.run(Context(trainer, resumed.append, checkpoints={0: kept[len(kept) // 2]}))
+    experiment.run(Context(trainer, resumed.extend, checkpoints={0: kept[len(kept) // 2]}))
     assert 0 < kept[len(kept) // 2].step < len(whole[0].arrays["losses"])
     np.testing.assert_array_equal(whole[0].arrays["losses"], resumed[0].arrays["losses"])
 
@@ -183,7 +183,7 @@ def test_every_example_is_a_valid_document(path: Path):
 
 
 def run(trainer: ToyTrainer | None = None, **changes: Any) -> dict[str, Any]:
-    return RangeTest.model_validate(DOCUMENT | changes).run(Context(trainer or ToyTrainer(), lambda record: None))
+    return RangeTest.model_validate(DOCUMENT | changes).run(Context(trainer or ToyTrainer(), lambda records: None))
 
 
 @pytest.mark.parametrize("metric", ["accuracy", "val_loss"])
@@ -220,9 +220,9 @@ def test_a_test_on_validation_loss_goes_on_from_its_checkpoint():
         DOCUMENT | {"repeats": 1, "metric": "val_loss", "batches_per_lr": 3, "steps": 60}
     )
     trainer, whole, kept = ToyTrainer(chunk_seconds=0.0), list[TrialRecord](), list[Checkpoint]()
-    first = experiment.run(Context(trainer, whole.append, on_checkpoint=lambda number, make: kept.append(make())))
+    first = experiment.run(Context(trainer, whole.extend, on_checkpoint=lambda number, make: kept.append(make())))
     middle = kept[len(kept) // 2]
-    second = experiment.run(Context(trainer, lambda record: None, checkpoints={0: middle}))
+    second = experiment.run(Context(trainer, lambda records: None, checkpoints={0: middle}))
     assert 0 < middle.step < len(whole[0].arrays["losses"])
     assert first["curves"] == second["curves"]
 

@@ -35,7 +35,7 @@ def range_test(**changes: Any) -> RangeTest:
 
 def run(**changes: Any) -> tuple[dict[str, Any], list[TrialRecord]]:
     records = list[TrialRecord]()
-    return range_test(**changes).run(Context(ToyTrainer(), records.append)), records
+    return range_test(**changes).run(Context(ToyTrainer(), records.extend)), records
 
 
 class Watched(ToyTrainer):
@@ -62,7 +62,7 @@ def test_all_layers_are_ramped_first_then_each_group_with_the_same_seeds() -> No
 
 def test_the_ramp_is_the_groups_and_all_other_layers_stay_at_their_rate() -> None:
     trainer = Watched()
-    range_test(others_lr=0.02).run(Context(trainer, lambda record: None))
+    range_test(others_lr=0.02).run(Context(trainer, lambda records: None))
     together, body, head = trainer.plans[0], trainer.plans[2], trainer.plans[4]
     ramp = together.rates
     for plan, columns in (
@@ -77,7 +77,7 @@ def test_the_ramp_is_the_groups_and_all_other_layers_stay_at_their_rate() -> Non
 
 def test_left_out_the_others_stand_still() -> None:
     trainer = Watched()
-    result = range_test().run(Context(trainer, lambda record: None))
+    result = range_test().run(Context(trainer, lambda records: None))
     assert (0.0, 0.0) == (result["others_lr"], trainer.plans[2].multipliers[:, 1:].max())
 
 
@@ -154,7 +154,7 @@ def test_the_figure_of_groups_is_rendered_with_their_bounds(format_: Any) -> Non
 
 def test_a_cancelled_test_keeps_what_it_measured_of_every_group() -> None:
     records, asked = list[TrialRecord](), iter([None])
-    context = Context(ToyTrainer(), records.append, should_stop=lambda: next(asked, StopReason.CANCELLED))
+    context = Context(ToyTrainer(), records.extend, should_stop=lambda: next(asked, StopReason.CANCELLED))
     result = range_test().run(context)
     assert {"cancelled"} == {record.status.value for record in records}
     assert ["cancelled"] * 4 == [curve["stop_reason"] for row in result["groups"] for curve in row["curves"]]
@@ -170,9 +170,9 @@ def test_a_pack_goes_on_elsewhere_with_the_groups_that_are_left() -> None:
         if number == 3:
             kept.append(make())
 
-    expected = range_test().run(Context(trainer, whole.append, on_checkpoint=keep))
+    expected = range_test().run(Context(trainer, whole.extend, on_checkpoint=keep))
     rest = list[TrialRecord]()
-    context = Context(trainer, rest.append, checkpoints={3: kept[9]})
+    context = Context(trainer, rest.extend, checkpoints={3: kept[9]})
     range_test().train([3, 4, 5], context)
     assert [3, 4, 5] == [record.number for record in rest]
     assert expected["groups"] == range_test().conclude([*whole[:3], *rest])["groups"]

@@ -1,5 +1,6 @@
 import json
 import threading
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
@@ -55,7 +56,7 @@ def made(**changes: Any) -> Search:
 
 def ran(search: Search, **context: Any) -> tuple[dict[str, Any], list[TrialRecord]]:
     records: list[TrialRecord] = []
-    result = search.run(Context(ToyTrainer(), records.append, **context))
+    result = search.run(Context(ToyTrainer(), records.extend, **context))
     return json.loads(json.dumps(result, allow_nan=False)), records
 
 
@@ -280,7 +281,7 @@ def on_workers(search: Search, workers: int, **context: Any) -> list[TrialRecord
 
     def work(pack: int) -> None:
         together.wait()
-        search.train([], Context(ToyTrainer(0.0005), records.append, pack=pack, take=take, **context))
+        search.train([], Context(ToyTrainer(0.0005), records.extend, pack=pack, take=take, **context))
 
     with ThreadPoolExecutor(workers) as pool:
         for done in [pool.submit(work, pack) for pack in range(workers)]:
@@ -367,7 +368,7 @@ def test_a_killed_workers_settings_run_again_with_their_values_and_finished_ones
     records: dict[int, TrialRecord] = {}
     context = Context(
         Dies(8),
-        lambda record: records.setdefault(record.number, record),  # pyright: ignore[reportArgumentType]
+        lambda new: records.update({record.number: record for record in new}),
         job_id="abc",
         database_url=url,
         finished=lambda: records,
@@ -408,15 +409,15 @@ def test_a_trial_that_was_recorded_but_not_told_is_told_by_the_next_attempt_and_
     search = made(together=1, budget={"trials": 2})
     records: dict[int, TrialRecord] = {}
 
-    def record_and_die(record: TrialRecord) -> None:
-        records[record.number] = record
+    def record_and_die(new: Sequence[TrialRecord]) -> None:
+        records.update({record.number: record for record in new})
         raise LostLease("dead right after recording")
 
     context = Context(ToyTrainer(), record_and_die, job_id="abc", database_url=url, finished=lambda: records)
     with pytest.raises(LostLease):
         search.train([0, 1], context)
     trainer = Dies(100)
-    search.train([1], replace(context, trainer=trainer, on_trial=lambda record: None, attempt=2))
+    search.train([1], replace(context, trainer=trainer, on_trials=lambda records: None, attempt=2))
     study = optuna.load_study(study_name="job-abc", storage=url)
     assert 1 == trainer.runs
     assert 2 == len(study.trials)

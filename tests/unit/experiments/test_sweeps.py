@@ -48,7 +48,7 @@ def made(document: dict[str, Any], **changes: Any) -> Sweep:
 
 
 def ran(document: dict[str, Any], **changes: Any) -> dict[str, Any]:
-    return made(document, **changes).run(Context(ToyTrainer(), lambda record: None))
+    return made(document, **changes).run(Context(ToyTrainer(), lambda records: None))
 
 
 def refused(document: dict[str, Any], **changes: Any) -> list[tuple[str, str]]:
@@ -67,7 +67,7 @@ def sweep(request: pytest.FixtureRequest) -> Sweep:
 
 
 def test_the_result_has_the_promised_shape_and_is_json(sweep: Sweep) -> None:
-    result = json.loads(json.dumps(sweep.run(Context(ToyTrainer(), lambda record: None)), allow_nan=False))
+    result = json.loads(json.dumps(sweep.run(Context(ToyTrainer(), lambda records: None)), allow_nan=False))
     promised = {
         "kind",
         "leaderboard",
@@ -110,7 +110,7 @@ def test_a_job_without_a_trial_has_a_result(sweep: Sweep) -> None:
 
 def test_half_a_job_recommends_nothing_and_says_that_it_is_incomplete(sweep: Sweep) -> None:
     records: list[TrialRecord] = []
-    sweep.run(Context(ToyTrainer(), records.append))
+    sweep.run(Context(ToyTrainer(), records.extend))
     result = sweep.conclude(sorted(records, key=lambda record: record.number)[: len(records) // 3])
     assert result["recommendation"] is None
     assert "incomplete" in result["flags"]
@@ -131,13 +131,13 @@ class Counting:
 
 def test_an_interrupted_sweep_runs_no_finished_trial_twice_and_ends_the_same(sweep: Sweep) -> None:
     whole: list[TrialRecord] = []
-    sweep.run(Context(ToyTrainer(), whole.append))
+    sweep.run(Context(ToyTrainer(), whole.extend))
     finished = {record.number: record for record in whole[: len(whole) // 2]}
     rest = [number for number in range(len(whole)) if number not in finished]
     trainer, later = Counting(), list[TrialRecord]()
     for pack in sweep.packs(1):
         open_trials = [number for number in pack if number in rest]
-        sweep.train(open_trials, Context(trainer, later.append, finished=lambda: finished))
+        sweep.train(open_trials, Context(trainer, later.extend, finished=lambda: finished))
     assert len(rest) == trainer.runs == len(later)
     assert rest == sorted(record.number for record in later)
     both = sorted([*finished.values(), *later], key=lambda record: record.number)
@@ -166,7 +166,7 @@ def test_records_are_handed_over_batch_by_batch_so_that_a_kill_costs_one_batch()
             return ToyTrainer().train(plans, observer)
 
     with pytest.raises(KeyboardInterrupt):
-        images.train(list(range(18)), Context(Dies(), lambda record: seen.append(record.number)))
+        images.train(list(range(18)), Context(Dies(), lambda new: seen.extend(record.number for record in new)))
     assert [0, 1, 2, 3, 4] == seen
 
 
@@ -233,7 +233,7 @@ def test_two_fields_make_a_grid_with_a_heat_map() -> None:
             {"pointer": RATE, "low": 0.01, "high": 1.0, "points": 3},
         ],
     )
-    result = sweep.run(Context(ToyTrainer(), lambda record: None))
+    result = sweep.run(Context(ToyTrainer(), lambda records: None))
     assert {"batch_size=64, learning_rate=0.1"} <= {row["setting"] for row in result["leaderboard"]}
     (heat,) = [plot.heat for plot in sweep.plots(result) if plot.heat]
     assert (["64", "128"], ["0.01", "0.1", "1"]) == (heat.x, heat.y)
@@ -262,7 +262,7 @@ def test_fields_of_schedules_and_controllers_can_be_varied() -> None:
 def test_all_tuned_optimizers_have_the_same_budget() -> None:
     sweep = made(OPTIMIZERS)
     records: list[TrialRecord] = []
-    result = sweep.run(Context(ToyTrainer(), records.append))
+    result = sweep.run(Context(ToyTrainer(), records.extend))
     tuning = [record for record in records if "tuning" in record.setting]
     assert 2 * (3 + 3) == len(tuning)
     assert {row["setting"] for row in result["tuning"]} == {"sgd", "sgd momentum=0.9"}
@@ -273,7 +273,7 @@ def test_all_tuned_optimizers_have_the_same_budget() -> None:
 
 def test_tuning_uses_seeds_that_the_comparison_does_not() -> None:
     records: list[TrialRecord] = []
-    made(OPTIMIZERS).run(Context(ToyTrainer(), records.append))
+    made(OPTIMIZERS).run(Context(ToyTrainer(), records.extend))
     tuning = {record.seed for record in records if "tuning" in record.setting}
     assert set() == tuning & {record.seed for record in records if "tuning" not in record.setting}
 
@@ -316,7 +316,7 @@ def test_tuning_is_the_default_and_null_means_the_rates_of_the_document() -> Non
 def test_a_schedule_is_the_shape_of_every_tuned_rate() -> None:
     sweep = made(OPTIMIZERS, schedule={"kind": "cosine", "max_lr": 123.0})
     records: list[TrialRecord] = []
-    result = sweep.run(Context(ToyTrainer(), records.append))
+    result = sweep.run(Context(ToyTrainer(), records.extend))
     chosen = {row["setting"]: row["learning_rate"] for row in result["tuning"]}
     runs = [record for record in records if "tuning" not in record.setting]
     assert all(pytest.approx(chosen[record.setting["setting"]]) == record.arrays["lrs"][0] for record in runs)
@@ -341,7 +341,7 @@ def test_a_cancelled_sweep_keeps_what_it_has() -> None:
     from lrsearch.training.trainer import StopReason
 
     sweep.run(
-        Context(ToyTrainer(), records.append, should_stop=lambda: StopReason.CANCELLED if len(records) >= 2 else None)
+        Context(ToyTrainer(), records.extend, should_stop=lambda: StopReason.CANCELLED if len(records) >= 2 else None)
     )
     assert [TrialStatus.COMPLETE] * 2 == [record.status for record in records]
 

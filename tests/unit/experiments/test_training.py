@@ -35,7 +35,7 @@ def training(**changes: Any) -> Training:
 
 
 def ran(**changes: Any) -> dict[str, Any]:
-    return training(**changes).run(Context(ToyTrainer(), lambda record: None))
+    return training(**changes).run(Context(ToyTrainer(), lambda records: None))
 
 
 def refused(**changes: Any) -> set[tuple[str, str]]:
@@ -74,7 +74,7 @@ def test_steps_are_an_alternative_to_epochs() -> None:
 def test_validating_on_the_test_set_leaves_all_samples_to_train_on() -> None:
     experiment = training(validation={"on": "test"})
     assert 1437 == experiment.samples()
-    result = experiment.run(Context(ToyTrainer(), lambda record: None))
+    result = experiment.run(Context(ToyTrainer(), lambda records: None))
     assert result["metrics"]["test_loss"] == pytest.approx(result["metrics"]["val_loss"])
 
 
@@ -121,7 +121,7 @@ def test_the_code_compiles() -> None:
 
 def test_the_plots_are_loss_metric_and_rates() -> None:
     experiment = training()
-    result = json.loads(json.dumps(experiment.run(Context(ToyTrainer(), lambda record: None))))
+    result = json.loads(json.dumps(experiment.run(Context(ToyTrainer(), lambda records: None))))
     assert ["learning_curves", "accuracy_curves", "learning_rates"] == [plot.name for plot in experiment.plots(result)]
 
 
@@ -195,7 +195,7 @@ def steered() -> Ran:
             "epochs": 30,
             "optimizer": {"kind": "sgd", "learning_rate": 0.5},
         } | changes
-        result = training(**changes).run(Context(ToyTrainer(), records.append))
+        result = training(**changes).run(Context(ToyTrainer(), records.extend))
         return result, records[0]
 
     return run
@@ -276,11 +276,11 @@ def test_a_run_goes_on_from_its_checkpoint_with_its_controllers(share: float) ->
     experiment = training(controllers=CONTROLLERS, epochs=40, optimizer={"kind": "sgd", "learning_rate": 0.8})
     whole: list[TrialRecord] = []
     kept: list[Checkpoint] = []
-    experiment.run(Context(ToyTrainer(), whole.append, on_checkpoint=lambda number, make: kept.append(make())))
+    experiment.run(Context(ToyTrainer(), whole.extend, on_checkpoint=lambda number, make: kept.append(make())))
     resumed: list[TrialRecord] = []
     checkpoint = kept[int(share * (len(kept) - 1))]
     json.dumps(checkpoint.facts)
-    experiment.run(Context(ToyTrainer(), resumed.append, checkpoints={0: checkpoint}))
+    experiment.run(Context(ToyTrainer(), resumed.extend, checkpoints={0: checkpoint}))
     assert whole[0].facts["controllers"] == resumed[0].facts["controllers"]
     assert whole[0].metrics == resumed[0].metrics
     for name, values in whole[0].arrays.items():
@@ -290,7 +290,7 @@ def test_a_run_goes_on_from_its_checkpoint_with_its_controllers(share: float) ->
 def test_the_momentum_of_every_update_is_kept_with_the_trial_where_the_schedule_moves_it() -> None:
     cycle = {"optimizer": {"kind": "sgd", "momentum": 0.9}, "schedule": {"kind": "one_cycle", "max_lr": 0.1}}
     records = list[TrialRecord]()
-    result = training(**cycle).run(Context(ToyTrainer(), records.append))
+    result = training(**cycle).run(Context(ToyTrainer(), records.extend))
     momenta = records[0].arrays["momenta"]
     assert (54, 0.95) == (len(momenta), momenta[0])
     assert 0.85 == pytest.approx(momenta.min(), abs=1e-3)

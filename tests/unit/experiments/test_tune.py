@@ -48,7 +48,7 @@ def tune(**changes: Any) -> Tune:
 
 def run(experiment: Experiment) -> tuple[dict[str, Any], list[TrialRecord]]:
     records: list[TrialRecord] = []
-    return experiment.run(Context(ToyTrainer(), records.append)), records
+    return experiment.run(Context(ToyTrainer(), records.extend)), records
 
 
 def problems(document: dict[str, Any]) -> list[tuple[str, str]]:
@@ -254,7 +254,7 @@ def test_a_race_reads_what_an_earlier_attempt_finished() -> None:
     _, records = run(experiment)
     again: list[TrialRecord] = []
     first = {record.number: record for record in records[:7]}
-    experiment.train(range(7, 14), Context(ToyTrainer(), again.append, finished=lambda: first))
+    experiment.train(range(7, 14), Context(ToyTrainer(), again.extend, finished=lambda: first))
     assert [*range(7, 14)] == [record.number for record in again]
     assert [one.metrics for one in records[7:]] == [one.metrics for one in again]
 

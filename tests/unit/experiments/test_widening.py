@@ -101,7 +101,7 @@ def test_the_job_takes_a_round_when_the_one_before_wants_it_and_says_what_it_cos
         return numbers
 
     context = Context(
-        ToyTrainer(), made.append, on_progress=lambda one: progress.append((one.done, one.total)), take=take
+        ToyTrainer(), made.extend, on_progress=lambda one: progress.append((one.done, one.total)), take=take
     )
     experiment = document()
     experiment.train(experiment.packs(1)[0], context)
@@ -123,9 +123,9 @@ def test_the_job_takes_a_round_when_the_one_before_wants_it_and_says_what_it_cos
 def test_a_race_that_may_take_no_further_round_is_over_after_the_first():
     made: list[TrialRecord] = []
     experiment = document(limits={"trials": 15 + 4 - 1})
-    result = experiment.run(Context(ToyTrainer(), made.append))
+    result = experiment.run(Context(ToyTrainer(), made.extend))
     assert (15, 1, True) == (len(made), result["confirmation"]["rounds"], result["confirmation"]["is_at_edge"])
-    assert 2 == document(limits={"trials": 15 + 4}).run(Context(ToyTrainer(), made.append))["confirmation"]["rounds"]
+    assert 2 == document(limits={"trials": 15 + 4}).run(Context(ToyTrainer(), made.extend))["confirmation"]["rounds"]
 
 
 class Counting(ToyTrainer):
@@ -140,7 +140,7 @@ class Counting(ToyTrainer):
 
 def test_a_cancellation_in_a_further_round_leaves_the_suggestion_of_the_ramps():
     trainer = Counting()
-    context = Context(trainer, lambda record: None)
+    context = Context(trainer, lambda records: None)
     context.should_stop = lambda: StopReason.CANCELLED if trainer.batches == 3 else None
     result = document().run(context)
     assert (None, "consensus") == (result["confirmation"], result["suggestion"]["rule"])
@@ -148,7 +148,7 @@ def test_a_cancellation_in_a_further_round_leaves_the_suggestion_of_the_ramps():
 
 def test_a_cancellation_between_two_rounds_leaves_what_the_rounds_before_say():
     made: list[TrialRecord] = []
-    context = Context(ToyTrainer(), made.append)
+    context = Context(ToyTrainer(), made.extend)
     context.should_stop = lambda: StopReason.CANCELLED if len(made) >= 15 else None
     result = document().run(context)
     assert (15, 1, "race") == (len(made), result["confirmation"]["rounds"], result["suggestion"]["rule"])

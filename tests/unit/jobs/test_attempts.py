@@ -88,7 +88,7 @@ def test_the_last_pack_closes_the_job_with_the_result_of_all_trials(db: Database
 def test_the_progress_of_a_job_that_is_over_is_what_its_runs_have_made(db: Database) -> None:
     submitted = submit(db, trials=3, workers=2)
     first, second = (claimed(db, pack_id) for pack_id in submitted.pack_ids)
-    jobs.record_many(db, first, [record(0, [1.0] * 7), record(2)])
+    jobs.record(db, first, record(0, [1.0] * 7), record(2))
     jobs.renew(db, first, lease_seconds=60.0, done=15, total=20)
     assert not jobs.finish(db, first, experiments=TINY)
     jobs.record(db, second, record(1, [1.0] * 12))
@@ -159,7 +159,7 @@ def test_metrics_that_are_not_finite_survive(db: Database) -> None:
 def test_recording_a_trial_twice_keeps_the_first(db: Database) -> None:
     taken = running(db, trials=2)
     jobs.record(db, taken, record(0, [1.0]))
-    jobs.record_many(db, taken, [record(0, [2.0]), record(1, [3.0]), record(1, [4.0])])
+    jobs.record(db, taken, record(0, [2.0]), record(1, [3.0]), record(1, [4.0]))
     losses = [trial.arrays["losses"].tolist() for trial in jobs.trials(db, taken.job_id)]
     assert [[1.0], [3.0]] == losses
     events = [event.data["number"] for event in jobs.events(db, taken.job_id) if event.kind == "trial"]
@@ -171,7 +171,7 @@ def test_recording_nothing_new_is_no_error_and_no_progress(db: Database) -> None
     jobs.record(db, taken, record(0))
     assert _give_up(db, taken)
     again = claimed(db, taken.pack_id, max_attempts=1)
-    jobs.record_many(db, again, [])
+    jobs.record(db, again)
     jobs.record(db, again, record(0))
     assert not _give_up(db, again)
 

@@ -51,7 +51,7 @@ def claimed(db: Database, pack_id: str) -> jobs.Claim:
 
 
 def train(db: Database, taken: jobs.Claim) -> None:
-    context = Context(ToyTrainer(), lambda record: jobs.record(db, taken, record))
+    context = Context(ToyTrainer(), lambda records: jobs.record(db, taken, *records))
     EXPERIMENT.validate_python(taken.document).train(taken.trials, context)
 
 

@@ -156,7 +156,7 @@ def test_an_added_pack_that_nobody_took_ends_with_the_work(db: Database) -> None
     first = began(db)
     idle(db, "late")
     assert [f"{first.job_id}-1"] == reap(db)
-    jobs.record_many(db, first, [record(number) for number in take(db, first, 9)])
+    jobs.record(db, first, *[record(number) for number in take(db, first, 9)])
     assert finish(db, first)
     assert [] == reap(db)
 

@@ -44,7 +44,7 @@ def trained(db: Database, claim: Claim, url: str) -> None:
         known.update(numbers)
         return numbers
 
-    context = Context(ToyTrainer(), lambda record: jobs.record(db, claim, record), job_id=claim.job_id)
+    context = Context(ToyTrainer(), lambda records: jobs.record(db, claim, *records), job_id=claim.job_id)
     context.database_url, context.take = url, take
     EXPERIMENT.validate_python(SEARCH).train(claim.trials, context)
 

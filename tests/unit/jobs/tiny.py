@@ -31,7 +31,7 @@ class Tiny(Experiment):
 
     def train(self, trials: Sequence[int], context: Context) -> None:
         for number in trials:
-            context.on_trial(record(number))
+            context.on_trials([record(number)])
 
     def conclude(self, records: Sequence[TrialRecord]) -> dict[str, Any]:
         if self.broken:

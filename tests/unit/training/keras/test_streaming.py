@@ -156,7 +156,7 @@ def test_range_tests_and_trainings_on_streamed_data_have_the_same_result(with_bu
 
     def run():
         experiment = TypeAdapter(AnyExperiment).validate_python({**document, "engine": engine})
-        return experiment.run(Context(AutoTrainer(), lambda record: None))
+        return experiment.run(Context(AutoTrainer(), lambda records: None))
 
     expected, actual = (with_budget(budget, run) for budget in (None, SMALL))
     assert ["in memory", "streamed"] == [each["environment"]["data"] for each in (expected, actual)]

@@ -1,4 +1,4 @@
-"""Races measured after the others: of the harder tasks, which had none, and of Adadelta's rates above the others' grid.
+"""Measures the races: constant rates on four fifths of the training samples, judged on the last fifth after every epoch.
 
 Adadelta's run on all rates its ground truth has, also those above 10, where the grid of the other optimizers ends.
 """
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.regret import fresh, rows, unseen, wider
-from benchmarks.regret.measure import ABOVE, FOLDER, GRID, RACE_SEEDS, VERDICT_TASKS, padded, plan, steps_per_epoch
+from benchmarks.regret.measure import FOLDER, RACE_SEEDS, VERDICT_TASKS, padded, plan, rates_of, steps_per_epoch
 from benchmarks.regret.sizes import sizes
 from benchmarks.regret.tasks import Task, tasks
 from lrsearch.training.plan import Validation
@@ -26,20 +26,19 @@ HELD_OUT: Final = 0.2
 """Share of the training samples the runs are judged on, that of the default race."""
 
 
-def listed() -> list[Task]:
-    """The tasks whose races are measured here: the harder ones, every model once before any twice; convolutions are left out."""
-    return [task for task in wider.tasks() if not task.family.is_slow]
+def everything() -> list[Task]:
+    """The tasks of all sets, in the order in which the sets were written."""
+    return [*tasks(), *fresh.tasks(), *wider.tasks(), *unseen.tasks()]
 
 
-def beyond() -> list[Task]:
-    """The tasks whose races were measured up to 10 and are here above: Adadelta's of the other sets."""
-    others = [*tasks(), *fresh.tasks(), *unseen.tasks()]
-    return [task for task in others if task.optimizer == "adadelta" and not task.family.is_slow]
+def dense() -> list[Task]:
+    """All tasks but the convolutional ones, whose runs cannot be stacked: those that have races and further seeds."""
+    return [task for task in everything() if not task.family.is_slow]
 
 
 def path_of(task: Task) -> Path:
     """Where a finished task's races are kept."""
-    return FOLDER / f"later-race-{task.name}.npz"
+    return FOLDER / f"race-{task.name}.npz"
 
 
 def constants() -> dict[str, float]:
@@ -47,15 +46,8 @@ def constants() -> dict[str, float]:
     rows.register()
     from lrsearch.training.keras.constant_loss import constant_loss_of
 
-    everything = [*tasks(), *fresh.tasks(), *wider.tasks(), *unseen.tasks(), *VERDICT_TASKS.values()]
-    return {name: constant_loss_of(name) for name in sorted({task.family.data for task in everything})}
-
-
-def race_rates(task: Task) -> Floats:
-    """log10 of the rates raced here: those of the ground truth, but the vanishing one and what was raced before."""
-    if task in beyond():
-        return ABOVE
-    return np.concatenate([GRID, ABOVE]) if task.optimizer == "adadelta" else GRID
+    listed = [*everything(), *VERDICT_TASKS.values()]
+    return {name: constant_loss_of(name) for name in sorted({task.family.data for task in listed})}
 
 
 def measure_all(only: Sequence[str] = ()) -> None:
@@ -64,10 +56,10 @@ def measure_all(only: Sequence[str] = ()) -> None:
     from lrsearch.training.keras import default_trainer
 
     FOLDER.mkdir(parents=True, exist_ok=True)
-    for task in [*beyond(), *listed()]:
+    for task in dense():
         path = path_of(task)
         if not path.exists() and (not only or any(text in task.name for text in only)):
-            began, rates = time.perf_counter(), 10.0 ** race_rates(task)
+            began, rates = time.perf_counter(), 10.0 ** rates_of(task)
             plans = [_plan(task, rate, seed) for rate in rates for seed in RACE_SEEDS]
             np.savez_compressed(path, race_validation=_ends(task, default_trainer().train(plans), len(rates)))
             print(f"{path.name}: {time.perf_counter() - began:.1f} s", flush=True)
