@@ -7,13 +7,13 @@ import os
 import statistics
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-import keras
 import numpy as np
 from pydantic import TypeAdapter
 
@@ -33,7 +33,7 @@ from lrsearch.training.trainer import Observer, Run, go_on
 from worker.runtime import Runtime
 
 TITLE = "Sweeps"
-WARM_RUNS = 3
+WARM_RUNS = 5
 """Runs of study E after the first one."""
 
 TRIALS_200: dict[str, Any] = {
@@ -92,43 +92,43 @@ def plain_seconds(batch_size: int, epochs: int) -> float:
     model = models.blobs_mlp((2,), 3, "classification")
     model.compile("sgd", "categorical_crossentropy", metrics=["accuracy"])
     model.fit(data.x_train, data.y_train, batch_size, epochs, verbose=0, validation_data=(data.x_test, data.y_test))
-    keras.backend.clear_session()
     return time.perf_counter() - began
 
 
-def study_e() -> tuple[float, float, float]:
-    """Seconds of study E with one seed: plain Keras loops (from samples), our first run, the median of three more."""
-    names = sorted(path.stem for path in EXAMPLES.glob("e[0-9]*.json"))
+def study_e() -> tuple[list[float], list[float]]:
+    """Seconds of study E with one seed: of the plain Keras loops, from samples; of our runs, the first of them cold.
+
+    A sample of the plain loops is taken before each of our runs and after the last one, since a machine's speed drifts.
+    """
+    documents = {name: _document(name) for name in sorted(path.stem for path in EXAMPLES.glob("e[0-9]*.json"))}
+    # a plot in the notebook, no training: neither side runs it
+    del documents["e6_decay_curve"]
     runner = Runner(default_trainer())
-    plain = _plain_total(names)
-    totals: list[float] = []
+    plain, ours = [_plain_total(documents.values())], list[float]()
     for _ in range(1 + WARM_RUNS):
-        one = {"seeds": 1}
-        totals.append(sum(runner.run(name, **(one if _is_sweep(name) else {})).seconds for name in names))
-    return plain, totals[0], statistics.median(totals[1:])
+        one = {name: {"seeds": 1} if "seeds" in document else {} for name, document in documents.items()}
+        ours.append(sum(runner.run(name, **changes).seconds for name, changes in one.items()))
+        plain.append(_plain_total(documents.values()))
+    return plain, ours
 
 
-def _is_sweep(name: str) -> bool:
-    return "seeds" in json.loads((EXAMPLES / f"{name}.json").read_text())
+def _document(name: str) -> dict[str, Any]:
+    return json.loads((EXAMPLES / f"{name}.json").read_text())
 
 
-def _plain_total(names: Sequence[str]) -> float:
+def _plain_total(documents: Iterable[Mapping[str, Any]]) -> float:
     """Start and seconds an epoch are measured at three batch sizes, and taken between them, for every run of the study."""
     sizes = (5, 32, 256)
     start = statistics.median(plain_seconds(256, 1) for _ in range(3))
     per_epoch = [(plain_seconds(size, 11) - start) / 10 for size in sizes]
-    total = 0.0
-    for name in names:
-        if name == "e6_decay_curve":
-            continue  # a plot in the notebook, no training
-        document = json.loads((EXAMPLES / f"{name}.json").read_text())
-        for batch, epochs in _runs(document):
-            rate = float(np.interp(np.log(batch), np.log(sizes), per_epoch))
-            total += start + epochs * rate
-    return total
+    return sum(
+        start + epochs * float(np.interp(np.log(batch), np.log(sizes), per_epoch))
+        for document in documents
+        for batch, epochs in _runs(document)
+    )
 
 
-def _runs(document: dict[str, Any]) -> list[tuple[int, int]]:
+def _runs(document: Mapping[str, Any]) -> list[tuple[int, int]]:
     """Batch size and epochs of every run, one seed each."""
     varied = [(vary["pointer"], value) for vary in document.get("vary", []) for value in vary["values"]]
     members = varied or [("", None)] * len(document.get("schedules", document.get("optimizers", [None])))
@@ -149,15 +149,14 @@ def report(quick: bool = False) -> str:
 
 
 def _study_e_rows() -> list[Row]:
-    plain, cold, warm = study_e()
-    against = f"plain Keras loops {plain:.0f} s, extrapolated from samples"
+    """Each of our runs against the mean of the plain loops' samples before and after it."""
+    plain, ours = study_e()
+    around = [(before + after) / 2 for before, after in pairwise(plain)]
+    ratios = [reference / seconds for reference, seconds in zip(around, ours, strict=True)]
+    warm = statistics.median(ratios[1:])
+    said = f"plain Keras loops {min(plain):.0f} to {max(plain):.0f} s, extrapolated from samples around each run"
+    spread = f"median of {WARM_RUNS} runs: {min(ratios[1:]):.0f} to {max(ratios[1:]):.0f}; {statistics.median(ours[1:]):.1f} s"
     return [
-        Row("study E, one seed, cold: times faster", plain / cold, "", f"{cold:.1f} s; {against}", at_least(60)),
-        Row(
-            "study E, one seed, warm: times faster",
-            plain / warm,
-            "",
-            f"{warm:.1f} s, median of {WARM_RUNS} runs; {against}",
-            at_least(300),
-        ),
+        Row("study E, one seed, cold: times faster", ratios[0], "", f"{ours[0]:.1f} s; {said}", at_least(60)),
+        Row("study E, one seed, warm: times faster", warm, "", f"{spread}; {said}", at_least(300)),
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from lrsearch.training.plan import Plan
 from lrsearch.training.trainer import Answer, Observer, Run, Segment, Trainer, go_on
@@ -33,4 +34,5 @@ class EpochCounter:
                 self._on_limit()
             return observer(index, segment)
 
-        return self._trainer.train(plans, count)
+        # counted to the epoch: each is told
+        return self._trainer.train([replace(plan, is_steered=True) for plan in plans], count)

@@ -104,8 +104,9 @@ class Plan:
         multipliers: shape (steps, groups + 1), float64: factor on the rate of each group, and of all other layers.
         precision: dtype policy of the model.
         augmentation: random changes of the samples trained on.
-        is_steered: whether the observer may change rates or end the run by what it measures: then it is not trained far
-            ahead of what the observer has seen, which changes no number.
+        is_steered: whether the observer may change rates or end the run by what it measures: then it is told of each epoch,
+            and the run is not trained far ahead of what it has seen; else an engine may tell it of several epochs at once.
+            Changes no number.
     """
 
     model: ModelSpec
@@ -128,7 +129,7 @@ class Plan:
     multipliers: NDArray[np.float64] | None = None
     precision: Precision = "float32"
     augmentation: tuple[AnyAugmentation, ...] = ()
-    is_steered: bool = False
+    is_steered: bool = True
 
     @property
     def steps(self) -> int:

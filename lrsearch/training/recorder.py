@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lrsearch.curves import Curve, DivergenceRule, DivergenceWatch
 from lrsearch.training.data_order import DataOrder
+from lrsearch.training.epoch_means import EpochMeans, joined
+from lrsearch.training.live import Arrays, Live
 from lrsearch.training.plan import Checkpoint, Plan
 from lrsearch.training.trainer import Answer, Observer, Probe, Run, Segment, SetRates, Stop, StopReason
 
-Arrays = dict[str, NDArray[Any]]
 Floats = NDArray[np.float64]
 
 CHUNK_SECONDS = 0.4
@@ -22,26 +23,6 @@ CHUNK_SECONDS = 0.4
 
 _UNFINISHED = frozenset({StopReason.CANCELLED, StopReason.PRUNED, StopReason.DIVERGED, StopReason.NON_FINITE})
 """Ends after which the test set is not measured."""
-
-
-class Live(Protocol):
-    """A training under way, as its engine holds it."""
-
-    def snapshot(self) -> Arrays:
-        """A copy of everything that changes in training: weights, slots, statistics, random state."""
-        ...
-
-    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Go back to a snapshot."""
-        ...
-
-    def update(self, step: int, rate: float) -> float:
-        """One update on the batch of the step at the given rate; the batch's loss before it."""
-        ...
-
-    def validate(self) -> dict[str, float]:
-        """Metrics on the held-out data, `val_loss` among them; nothing when `Recorder.breathe` answered False meanwhile."""
-        ...
 
 
 class Recorder:
@@ -75,15 +56,12 @@ class Recorder:
         self._rates: Floats = np.array(plan.rates, dtype=np.float64)
         self._measured = np.empty(len(self._rates))
         self._step = 0
-        self._epoch: dict[str, list[Floats]] = {}
+        self._epochs = EpochMeans(order)
         self._history: dict[str, list[float]] = {}
         self._batch: dict[str, list[Floats]] = {name: [] for name in plan.metrics}
         self._validations: dict[str, list[float]] = {}
         self._every_steps = plan.validation.every_steps if plan.validation is not None else None
         self._per_epoch = order.steps_per_epoch
-        self._sizes = np.full(self._per_epoch, order.batch_size)
-        self._sizes[-1] = order.size(self._per_epoch - 1)
-        self._samples = self._sizes.sum()
         self._validated: tuple[int, dict[str, float]] = (-1, {})
         self.changes = 0
         """How often the rates were changed."""
@@ -118,11 +96,16 @@ class Recorder:
 
     @property
     def steps_to_epoch_end(self) -> int:
-        """Updates until the epoch or the run ends, or a validation is due: the longest chunk that may be added at once."""
+        """Updates until the epoch or the run ends, or a validation is due."""
         left = self._per_epoch - self.step % self._per_epoch
         if self._every_steps is not None:
             left = min(left, self._every_steps - self.step % self._every_steps)
-        return min(left, len(self._rates) - self.step)
+        return min(left, self.steps_left)
+
+    @property
+    def steps_left(self) -> int:
+        """Updates until the run ends by itself."""
+        return len(self._rates) - self.step
 
     def validations_ahead(self, count: int) -> NDArray[np.bool_]:
         """Which of the next `count` updates are followed by a validation: shape (count,)."""
@@ -135,38 +118,38 @@ class Recorder:
         """What a validation after the last update measured; empty when there was none."""
         return self._validated[1] if self._validated[0] == self.step else {}
 
-    def add(self, losses: Floats, metrics: Mapping[str, Floats], held_out: Mapping[str, float] | None = None) -> None:
-        """Take the batch losses and metrics of the next updates, all of one epoch; may stop the run or probe.
+    def add(self, losses: Floats, metrics: Mapping[str, Floats], held_out: Mapping[str, Floats] | None = None) -> None:
+        """Take the batch losses and metrics of the next updates; may stop the run or probe.
+
+        The observer is told once, at the end: updates of several epochs are for runs that it does not steer.
 
         Args:
-            losses: shape (k,): true batch losses, 1 <= k <= steps_to_epoch_end.
+            losses: shape (k,): true batch losses, 1 <= k <= steps_left.
             metrics: name -> shape (k,): values on the same batches.
-            held_out: what the held-out data measured after them, if the engine knows; it counts where a validation is
-                due. None: `live` is asked.
+            held_out: name -> shape (k,): what the held-out data measured after them, if the engine knows; it counts where
+                a validation is due. None: `live` is asked, and k <= steps_to_epoch_end.
         """
         first = self.step
         kept = self._judge(losses)
         self._measured[first : first + kept] = losses[:kept]
         self._step += kept
-        for name, values in {"loss": losses, **metrics}.items():
-            self._epoch.setdefault(name, []).append(values[:kept])
-            if name in self._batch:
-                self._batch[name].append(values[:kept])
-        if self._stop is None and self._every_steps is not None and self.step % self._every_steps == 0:
-            self._keep_validation(held_out)
-        if self._stop is None and self.step % self._per_epoch == 0:
-            self._end_epoch(held_out)
-        elif self._stop is not None or not self.is_running or self._is_chunk_over():
-            self._report(epoch=None, metrics={})
+        values = {"loss": losses[:kept], **{name: each[:kept] for name, each in metrics.items()}}
+        self._epochs.add(values)
+        for name, parts in self._batch.items():
+            parts.append(values[name])
+        # what the update that stopped a run would have ended is not over
+        self._end(first, self.step - (self._stop is not None), held_out)
 
     def settle(self) -> None:
         """Validate where the checkpoint was made in the middle of it that the run goes on from; before the first `add`."""
-        if self._every_steps is not None and self.step > 0 and self.step % self._every_steps == 0:
+        if self.step == 0:
+            return
+        if self._every_steps is not None and self.step % self._every_steps == 0:
             kept = max((len(values) for values in self._validations.values()), default=0)
             if kept < self.step // self._every_steps:
-                self._keep_validation(None)
-        if self._stop is None and self._epoch and self.step % self._per_epoch == 0:
-            self._end_epoch(None)
+                self._keep_validations(self.step - 1, self.step, None)
+        if self._stop is None and self._epochs.begun and self.step % self._per_epoch == 0:
+            self._end_epochs(self.step - 1, self.step, None)
 
     def breathe(self) -> bool:
         """Called by the engine within a long measurement: tells the observer when it is time; False ends the measurement."""
@@ -187,32 +170,48 @@ class Recorder:
         self._stop = StopReason(verdict[1])
         return verdict[0] - self.step + 1
 
-    def _validate(self, held_out: Mapping[str, float] | None) -> dict[str, float]:
-        """What a validation measures here; empty when the run was stopped within it."""
-        measured = dict(held_out) if held_out is not None else self._live.validate()
-        self._validated = (self.step, measured)
-        return measured
+    def _end(self, first: int, last: int, held_out: Mapping[str, Floats] | None) -> None:
+        """Validate and end epochs where they are due after the updates first .. last - 1; tell the observer."""
+        before = self._stop
+        if self._every_steps is not None:
+            self._keep_validations(first, last, held_out)
+        has_ended = self._stop is before and self._end_epochs(first, last, held_out)
+        if not has_ended and (self._stop is not None or not self.is_running or self._is_chunk_over()):
+            self._report(epoch=None, metrics={})
 
-    def _keep_validation(self, held_out: Mapping[str, float] | None) -> None:
-        for name, value in self._validate(held_out).items():
-            self._validations.setdefault(name, []).append(value)
+    def _validate(
+        self, steps: Sequence[int], first: int, held_out: Mapping[str, Floats] | None
+    ) -> dict[str, list[float]]:
+        """What validations after these steps measure; empty when the run was stopped within one."""
+        if held_out is None:
+            found = {name: [value] for name, value in self._live.validate().items()}
+        else:
+            places = [step - first - 1 for step in steps]
+            found = {name: values[places].tolist() for name, values in held_out.items()}
+        self._validated = (steps[-1], {name: values[-1] for name, values in found.items()})
+        return found
 
-    def _end_epoch(self, held_out: Mapping[str, float] | None) -> None:
-        """Sample-weighted means of the epoch's batch values, and the validation; tell the observer."""
-        metrics = {name: self._mean(each) for name, each in self._epoch.items()}
+    def _keep_validations(self, first: int, last: int, held_out: Mapping[str, Floats] | None) -> None:
+        assert self._every_steps is not None
+        if due := _due(self._every_steps, first, last):
+            for name, values in self._validate(due, first, held_out).items():
+                self._validations.setdefault(name, []).extend(values)
+
+    def _end_epochs(self, first: int, last: int, held_out: Mapping[str, Floats] | None) -> bool:
+        """Sample-weighted means of the epochs' batch values, and the validations; tell the observer. False: none ended."""
+        due = _due(self._per_epoch, first, last)
+        if not due:
+            return False
+        validated, before = dict[str, list[float]](), self._stop
         if self._plan.validation is not None and self._every_steps is None:
-            metrics |= self._validate(held_out)
-        if self._stop is not None:
-            return
-        for name, value in metrics.items():
-            self._history.setdefault(name, []).append(value)
-        self._epoch = {}
-        self._report(epoch=self.step // self._per_epoch, metrics=metrics)
-
-    def _mean(self, parts: list[Floats]) -> float:
-        """Mean over the samples of an epoch of which each part has some batches."""
-        values = parts[0] if len(parts) == 1 else _joined(parts)
-        return float(np.add.reduce(values * self._sizes) / self._samples)
+            validated = self._validate(due, first, held_out)
+        if self._stop is not before:
+            return True  # within the validation, which told the observer
+        means = self._epochs.taken(len(due)) | validated
+        for name, values in means.items():
+            self._history.setdefault(name, []).extend(values)
+        self._report(epoch=due[-1] // self._per_epoch, metrics={name: values[-1] for name, values in means.items()})
+        return True
 
     def _is_chunk_over(self) -> bool:
         return time.monotonic() - self._chunk_began >= self._chunk_seconds
@@ -247,9 +246,9 @@ class Recorder:
         """Everything needed to go on from here as if never stopped."""
         arrays: Arrays = {f"live/{name}": value for name, value in self._live.snapshot().items()}
         arrays |= {"run/rates": self._rates.copy(), "run/losses": self._losses.copy()}
-        arrays |= {f"run/epoch/{name}": _joined(values) for name, values in self._epoch.items()}
+        arrays |= {f"run/epoch/{name}": values for name, values in self._epochs.begun.items()}
         arrays |= {f"run/history/{name}": np.array(values) for name, values in self._history.items()}
-        arrays |= {f"run/batch/{name}": _joined(values) for name, values in self._batch.items()}
+        arrays |= {f"run/batch/{name}": joined(values) for name, values in self._batch.items()}
         arrays |= {f"run/validations/{name}": np.array(values) for name, values in self._validations.items()}
         return Checkpoint(self.step, arrays, dict(self._facts))
 
@@ -263,7 +262,7 @@ class Recorder:
         self._rates = np.array(arrays["run/rates"])
         self._step = len(arrays["run/losses"])
         self._measured[: self._step] = arrays["run/losses"]
-        self._epoch = {name: [values] for name, values in _below("run/epoch/", arrays).items()}
+        self._epochs.restore(_below("run/epoch/", arrays))
         self._history = {name: values.tolist() for name, values in _below("run/history/", arrays).items()}
         self._batch = {name: [values] for name, values in _below("run/batch/", arrays).items()}
         self._validations = {name: values.tolist() for name, values in _below("run/validations/", arrays).items()}
@@ -310,7 +309,7 @@ class Recorder:
             stopped_at=None if self._stop is None else self.step - 1,
             engine=str(self._facts["engine"]),
             history={name: np.array(values) for name, values in self._history.items()},
-            batch_metrics={name: _joined(values) for name, values in self._batch.items()},
+            batch_metrics={name: joined(values) for name, values in self._batch.items()},
             validations={name: np.array(values) for name, values in self._validations.items()},
             final=final,
             engine_facts=engine_facts,
@@ -324,10 +323,10 @@ def ended_here(checkpoint: Checkpoint) -> Checkpoint:
     return Checkpoint(checkpoint.step, checkpoint.arrays | {"run/rates": rates}, checkpoint.facts)
 
 
+def _due(every: int, first: int, last: int) -> list[int]:
+    """Multiples of `every` above first and up to last."""
+    return list(range(first - first % every + every, last + 1, every))
+
+
 def _below(prefix: str, arrays: Mapping[str, NDArray[Any]]) -> Arrays:
     return {name.removeprefix(prefix): value for name, value in arrays.items() if name.startswith(prefix)}
-
-
-def _joined(parts: list[Floats]) -> Floats:
-    """Parts end to end, as one array of their own."""
-    return np.concatenate(parts) if parts else np.empty(0)

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from lrsearch.training import catalog
 from lrsearch.training.data_order import DataOrder, training_size
+from lrsearch.training.live import Arrays
 from lrsearch.training.plan import Plan
-from lrsearch.training.recorder import CHUNK_SECONDS, Arrays, Recorder
+from lrsearch.training.recorder import CHUNK_SECONDS, Recorder
 from lrsearch.training.trainer import Observer, Run, go_on
 
 Floats = NDArray[np.float64]

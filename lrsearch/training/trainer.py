@@ -33,8 +33,8 @@ class Segment:
     Attributes:
         first_step: step of `losses[0]`, counted from 0.
         losses: shape (k,), float64: true batch losses of the chunk's updates.
-        epoch: number of epochs finished, when the chunk ends one, else None.
-        metrics: metrics of the finished epoch (`loss`, `accuracy`, `val_loss`, ...), empty within an epoch.
+        epoch: number of epochs finished, when the chunk ends one, else None; of a plan that is not steered it may end several.
+        metrics: metrics of the epoch finished last (`loss`, `accuracy`, `val_loss`, ...), empty within an epoch.
         checkpoint: makes a checkpoint of the state after this chunk; costs a copy of the weights, call it sparingly.
     """
 

@@ -82,6 +82,8 @@ def _explained(run: Run, plan: Plan, why: str) -> Run:
 
 def _renumbered(observer: Observer, indices: Sequence[int]) -> Observer:
     """The observer, told the index among all plans instead of among those of one engine."""
+    if observer is go_on:
+        return observer
 
     def observe(index: int, segment: Segment) -> Answer:
         return observer(indices[index], segment)

@@ -84,6 +84,42 @@ def test_the_longest_chunk_ends_with_the_epoch_or_the_run():
     assert [3, 3, 2] == lengths
 
 
+def held_out(first, last):
+    """What the held-out data measured after each of some updates."""
+    return {"val_loss": np.arange(first, last) / 7.0}
+
+
+def handed_over(plan, cuts, losses=LOSSES):
+    """The run of updates handed over up to each cut, with what the held-out data measured; and the segments told."""
+    seen = []
+    record = recorder(plan, lambda index, segment: seen.append(segment) or Continue(), chunk_seconds=0.0)
+    for first, last in zip([0, *cuts], [*cuts, len(losses)], strict=True):
+        if record.is_running:
+            record.add(losses[first:last], {"accuracy": LOSSES[first:last] / 10}, held_out(first, last))
+    return record.run(final={}, engine_facts={}, seconds={}), seen
+
+
+@pytest.mark.parametrize("cuts", [[], [1], [7], [2, 5], [3, 6]])
+@pytest.mark.parametrize("every_steps", [None, 1, 2, 3])
+@pytest.mark.parametrize("highest", [np.inf, 3.0])
+def test_updates_of_several_epochs_at_once_give_the_run_that_they_give_one_by_one(cuts, every_steps, highest):
+    losses = np.where(LOSSES > highest, np.nan, LOSSES)
+    plan = replace(PLAN, metrics=("accuracy",), validation=Validation(0.2, every_steps=every_steps))
+    expected, _ = handed_over(plan, range(1, len(losses)), losses)
+    run, seen = handed_over(plan, cuts, losses)
+    assert expected.stop_reason == run.stop_reason
+    assert np.array_equal(expected.curve.losses, run.curve.losses, equal_nan=True)
+    for name in ("history", "batch_metrics", "validations"):
+        np.testing.assert_equal(getattr(run, name), getattr(expected, name))
+    assert len(run.curve) == sum(len(segment.losses) for segment in seen)
+
+
+def test_of_several_epochs_at_once_the_observer_is_told_the_number_and_the_last_ones_metrics():
+    run, (segment,) = handed_over(replace(PLAN, validation=Validation(0.2)), [])
+    assert (0, len(LOSSES), 2) == (segment.first_step, len(segment.losses), segment.epoch)
+    assert {name: values[-1] for name, values in run.history.items()} == segment.metrics
+
+
 @pytest.mark.parametrize("divergence", [None, DivergenceRule()])
 def test_a_stop_inside_a_chunk_cuts_the_chunk(divergence):
     seen = []

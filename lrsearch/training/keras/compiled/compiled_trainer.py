@@ -99,7 +99,7 @@ class CompiledTrainer:
             recorders,
             has_epoch_ends=plans[0].validation is not None and not program.validates_inside,
             is_slow=planned.is_slow,
-            is_steered=any(plan.is_steered for plan in plans),
+            is_steered=observer is not go_on and any(plan.is_steered for plan in plans),
             chunk_seconds=self._chunk_seconds,
         )
         driver.run()

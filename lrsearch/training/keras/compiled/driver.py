@@ -51,6 +51,7 @@ class Driver:
         self._pack, self._recorders = pack, recorders
         self._has_epoch_ends, self._is_slow, self._chunk_seconds = has_epoch_ends, is_slow, chunk_seconds
         longest = pack.program.chunk_steps
+        self._is_steered = is_steered
         self._longest = min(longest, MOST_STEERED_STEPS) if is_steered else longest
         self._most = min(longest, FIRST_CHUNK_STEPS) if is_steered else longest
         self.final: list[dict[str, float]] = [{} for _ in recorders]
@@ -103,10 +104,10 @@ class Driver:
         return validates
 
     def _hand_over(self, chunk: Chunk, rates: Floats) -> None:
-        """Give the recorders what was measured, epoch by epoch; go back when one of them changes its rates."""
+        """Give the recorders what was measured, epoch by epoch where they are steered; go back when one of them changes its rates."""
         first, done, disturbed_at = self._pack.step - chunk.done, 0, 0
         while done < chunk.done and (running := self._running()):
-            size = min(chunk.done - done, *(self._recorders[place].steps_to_epoch_end for place in running))
+            size = min(chunk.done - done, *(self._told_at_once(place) for place in running))
             before = self._changes()
             for place in running:
                 self._add(place, chunk, slice(done, done + size))
@@ -118,13 +119,17 @@ class Driver:
                 break
         self._most = disturbed_at or 2 * max(self._most, chunk.done)
 
+    def _told_at_once(self, place: int) -> int:
+        recorder = self._recorders[place]
+        return recorder.steps_to_epoch_end if self._is_steered or self._has_epoch_ends else recorder.steps_left
+
     def _changes(self) -> list[int]:
         return [recorder.changes for recorder in self._recorders]
 
     def _add(self, place: int, chunk: Chunk, part: slice) -> None:
         """Give one recorder its part of the chunk."""
         recorder, program = self._recorders[place], self._pack.program
-        held_out = self._pack.named(chunk.held_out[part.stop - 1, place], "val") if program.validates_inside else None
+        held_out = self._pack.named(chunk.held_out[part, place].T, "val") if program.validates_inside else None
         recorder.add(
             chunk.losses[part, place],
             dict(zip(program.metric_names, chunk.metrics[part, place].T, strict=True)),

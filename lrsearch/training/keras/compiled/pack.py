@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 import tensorflow as tf
@@ -17,6 +17,7 @@ from lrsearch.training.keras.compiled.program import Pause, Program
 from lrsearch.training.keras.compiled.step_functions import Measured, State
 
 Floats = NDArray[np.float64]
+T = TypeVar("T")
 
 
 class Pack:
@@ -129,13 +130,13 @@ class Pack:
                 return {}
             self._measured = (step, on_test, measured)
         loss, metrics = self._measured[2]
-        values = [loss.reshape(self.members)[place], *metrics.reshape(self.members, -1)[place]]
+        values = [loss.reshape(self.members)[place].item(), *metrics.reshape(self.members, -1)[place].tolist()]
         return self.named(values, "test" if on_test else "val")
 
-    def named(self, values: Sequence[Any], prefix: str) -> dict[str, float]:
+    def named(self, values: Iterable[T], prefix: str) -> dict[str, T]:
         """Loss and metrics measured on held-out samples under the names Keras gives them."""
-        names = ["loss", *self.program.metric_names]
-        return {f"{prefix}_{name}": float(value) for name, value in zip(names, values, strict=True)}
+        names = [f"{prefix}_{name}" for name in ("loss", *self.program.metric_names)]
+        return dict(zip(names, values, strict=True))
 
     def take(self, place: int, step: int) -> State:
         """A copy of one member's state, as arrays."""

@@ -82,8 +82,7 @@ def test_a_stop_of_one_member_changes_no_other(trainer):
 
 
 @pytest.mark.parametrize("answer", [SetRates, lambda rates: Probe(ramp_rates(1e-6, 1.0, 5), lambda _: rates)])
-@pytest.mark.parametrize("is_steered", [False, True])
-def test_new_rates_of_one_member_take_effect_at_once_and_change_no_other(trainer, answer, is_steered):
+def test_new_rates_of_one_member_take_effect_at_once_and_change_no_other(trainer, answer):
     """The chunk ran ahead of the observer, over several epochs; it is made again from the change on."""
     changed = np.concatenate([np.full(6, 0.05), np.full(24, 0.001)])
 
@@ -91,8 +90,25 @@ def test_new_rates_of_one_member_take_effect_at_once_and_change_no_other(trainer
         return answer(changed[6:]) if (index, segment.epoch) == (0, 2) else Continue()
 
     expected = trainer.train([replace(plan(0), rates=changed), plan(1)])
-    actual = trainer.train([replace(plan(seed), is_steered=is_steered) for seed in (0, 1)], change_the_first)
+    actual = trainer.train([plan(0), plan(1)], change_the_first)
     np.testing.assert_array_equal(losses(expected), losses(actual))
+
+
+def test_who_does_not_steer_is_told_of_all_epochs_of_a_chunk_at_once(trainer):
+    validated = replace(plan(0), validation=Validation(0.2), metrics=("accuracy",))
+    trainer.train([validated])  # from now on its chunks are long
+    told, runs = {True: [], False: []}, {}
+    for is_steered, segments in told.items():
+        (runs[is_steered],) = trainer.train(
+            [replace(validated, is_steered=is_steered)],
+            lambda index, segment, to=segments: to.append(segment) or Continue(),
+        )
+    last = told[True][-1]
+    assert [*range(1, last.epoch + 1)] == [segment.epoch for segment in told[True]]
+    (whole,) = told[False]
+    assert (30, last.epoch, last.metrics) == (len(whole.losses), whole.epoch, whole.metrics)
+    np.testing.assert_equal(runs[True].history, runs[False].history)
+    np.testing.assert_array_equal(losses([runs[True]]), losses([runs[False]]))
 
 
 def test_a_steered_run_is_not_trained_far_beyond_its_end(trainer, monkeypatch):
