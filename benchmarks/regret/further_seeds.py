@@ -1,9 +1,10 @@
-"""Measures the ground truth with further seeds: the noise of "best" is what keeps small regrets from being seen."""
+"""The ground truth with further seeds: the noise of "best" is what keeps small regrets from being seen."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,7 +15,7 @@ from benchmarks.regret import files, rows
 from benchmarks.regret.measure import FOLDER, TRUTH_SEEDS, VANISHING, plan, rates_of
 from benchmarks.regret.race_runs import dense
 from benchmarks.regret.tasks import Task
-from benchmarks.regret.truth import mean_losses
+from benchmarks.regret.truth import Measured, mean_losses
 
 Floats = NDArray[np.float64]
 
@@ -65,6 +66,15 @@ def joined(losses: Floats, name: str) -> Floats:
         return losses
     first = len(TRUTH_SEEDS)
     return (first * losses + len(SEEDS) * more) / (first + len(SEEDS))
+
+
+def first_alone(task: Measured) -> Measured:
+    """The task as `TRUTH_SEEDS` alone show it; unchanged where it has no others."""
+    more = means().get(task.task.name)
+    if more is None:
+        return task
+    first = len(TRUTH_SEEDS)
+    return replace(task, losses=((first + len(SEEDS)) * task.losses - len(SEEDS) * more) / first)
 
 
 def _path_of(task: Task) -> Path:

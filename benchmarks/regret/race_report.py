@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from benchmarks.regret import rows as added
 from benchmarks.regret import wider
 from benchmarks.regret.evaluate import advice, figures, log_rates, regrets
+from benchmarks.regret.further_seeds import first_alone
 from benchmarks.regret.intervals import holds
-from benchmarks.regret.measure import GRID, VERDICT_TASKS
+from benchmarks.regret.measure import GRID, TRUTH_SEEDS, VERDICT_TASKS
 from benchmarks.regret.races import DEFAULT_LENGTH, LENGTHS, chosen_anew, middles, moved, replays, winners
 from benchmarks.regret.store import load_case_races, load_verdicts
 from benchmarks.regret.truth import Measured
@@ -62,6 +63,12 @@ def race_rows(report: Report) -> list[list[str]]:
         _raced(tasks, answers, Race(widenings=0), DEFAULT_LENGTH, "the default race, never widened"),
         _raced(tasks, answers, Race(pull=0.0), DEFAULT_LENGTH, "the default race without pull"),
         _row("the default race, judged at the job's own candidates", tasks, moved(around, report.won), rows[-2][-1]),
+        _row(
+            f"the default race, judged by {len(TRUTH_SEEDS)} seeds alone",
+            [first_alone(task) for task in tasks],
+            report.won,
+            rows[-2][-1],
+        ),
         _row(
             "pull, size and smoothing chosen anew without each data set",
             tasks,

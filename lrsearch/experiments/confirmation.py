@@ -24,7 +24,7 @@ RULE: Final = "race"
 
 CERTAIN: Final = 0.05
 """Distance of the interval's ends from the winner, decades."""
-LEVEL: Final = 0.95
+LEVEL: Final = 0.94
 """Share of the regret benchmark's default races in whose interval every rate had a regret under 0.05, rounded down."""
 AROUND: Final = 0.25
 """Distance of the bounds from a winner whose rule has none, decades; those of `consensus`."""

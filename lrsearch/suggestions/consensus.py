@@ -30,7 +30,7 @@ class Consensus(SuggestionRule):
     level: ClassVar[float | None] = 0.76
     sure_level: ClassVar[float] = 0.9
     """Level where the evidence is strong: each repeat has a suggestion, they agree, and the loss fell deep (docs/advice.md)."""
-    deep: ClassVar[float] = 0.82
+    deep: ClassVar[float] = 0.86
     """Least depth of strong evidence."""
     agreeing: ClassVar[float] = 0.3
     """Greatest distance between the repeats' suggestions of strong evidence, decades."""

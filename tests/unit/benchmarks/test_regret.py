@@ -249,15 +249,13 @@ def packed_again(monkeypatch, folder, task):
     known = files.read(store.FRESH_FILE)
     i = known["names"].tolist().index(task.name)
     truth = np.repeat(known["losses"][i].astype(np.float64)[:, None], 3, axis=1)
-    epochs = 100
-    race = {"race_validation": np.ones((len(GRID), 3, epochs))}
     ramps = {name: known[name][i].astype(np.float64) for name in measure.RAMPS}
-    np.savez(folder / f"{task.name}.npz", truth=truth, **ramps, **race)
+    np.savez(folder / f"{task.name}.npz", truth=truth, **ramps)
     adadelta = next(one for one in fresh.tasks() if one.optimizer == "adadelta")
     np.savez(folder / f"raised-{task.name}.npz", losses=np.ones((8, 100)))
     np.savez(folder / f"above-{adadelta.name}.npz", truth=np.ones((8, 3)))
     for case in VERDICT_TASKS.values():
-        np.savez(folder / f"race-{case.family.name}.npz", losses=np.ones((1 + len(GRID), 3)))
+        np.savez(folder / f"verdict-race-{case.family.name}.npz", losses=np.ones((1 + len(GRID), 3)))
     file = folder / "fresh.npz.xz"
     with monkeypatch.context() as patched:
         patched.setattr(store, "FOLDER", folder)
