@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.regret import race_sentences
+from benchmarks.regret import distances, race_sentences
 from benchmarks.regret.ablations import answered, any_repeat, later
 from benchmarks.regret.checked import CASES, kept
 from benchmarks.regret.evaluate import DRAWS, REPEATS, Figures, advice, curves_of, summed
@@ -50,6 +50,7 @@ def blocks(report: Report) -> dict[str, str]:
         "intervals_said": _intervals_said(report),
         **race_sentences.sentences(report),
         "bounds_said": f"On {len(load_cycles())} tasks, {DRAWS} draws each.",
+        "distances_said": distances.said(report.tasks, load_cycles()),
         "verdicts_said": _verdicts_said(report),
         "checked_said": _checked_said([*report.tasks, *report.fresh]),
     }

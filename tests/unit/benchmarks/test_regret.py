@@ -6,7 +6,19 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from benchmarks.regret import checked, files, fresh, measure, page, rivals, store, unseen, wider
+from benchmarks.regret import (
+    checked,
+    distances,
+    files,
+    fresh,
+    further_seeds,
+    measure,
+    page,
+    rivals,
+    store,
+    unseen,
+    wider,
+)
 from benchmarks.regret.__main__ import main
 from benchmarks.regret.ablations import answered, any_repeat, shifted
 from benchmarks.regret.evaluate import advice, figures, ours, regrets, theirs
@@ -51,6 +63,37 @@ def test_regret_is_the_share_of_the_achievable_improvement_that_is_lost():
 def test_a_run_that_diverged_has_lost_everything_and_not_more():
     truth = np.array([[3.0, 5.0], [1.0, 1.0], [np.inf, 1e9]])
     assert [4.0, 1.0, 4.0] == mean_losses(truth).tolist()
+
+
+def test_further_seeds_count_as_seeds_and_can_be_left_out_again():
+    task, later = store.load()[0], store.load_fresh()[0]
+    first = further_seeds.first_alone(task)
+    more = further_seeds.means()[task.task.name]
+    assert pytest.approx((3 * first.losses + 9 * more) / 12) == task.losses
+    assert pytest.approx(further_seeds.joined(first.losses, task.task.name)) == task.losses
+    assert first.losses.min() > 0
+    assert later is further_seeds.first_alone(later)
+
+
+def test_only_convolutional_tasks_have_no_race_and_no_further_seeds():
+    slow = {task.task.name for task in store.load() if task.task.family.is_slow}
+    assert slow == {task.task.name for task in store.load()} - set(further_seeds.means())
+    assert slow == {task.task.name for task in store.load() if not np.isfinite(task.race).any()}
+
+
+def test_a_races_losses_are_stored_finely_and_a_batchs_roughly():
+    values = np.array([1.0001, 1.001, 1.01, np.nan, 1e9])
+    assert [1.0, 1.001, 1.01] == pytest.approx(files.rounded(values, 10)[:3].tolist(), abs=5e-4)
+    assert [1.0, 1.0, 1.0156] == pytest.approx(files.rounded(values)[:3].tolist(), abs=5e-5)
+    assert np.inf == files.rounded(values)[3]
+
+
+def test_distances_are_told_in_decades_from_the_suggestion_to_the_best_rate(some):
+    errors, spreads = distances.distances(some)
+    assert len(errors) == len(spreads)
+    assert (0.0 <= spreads).all()
+    text = distances.said(some, store.load_cycles())
+    assert f"{np.median(errors):+.2f} decades from the suggestion in the median" in text
 
 
 def test_there_are_at_least_forty_stored_tasks_and_every_optimizer_and_data_set_is_among_them():

@@ -116,16 +116,27 @@ def test_half_a_job_recommends_nothing_and_says_that_it_is_incomplete(sweep: Swe
     assert "incomplete" in result["flags"]
 
 
+def test_the_records_of_runs_that_were_trained_together_are_handed_over_together(sweep: Sweep) -> None:
+    calls: list[int] = []
+    trainer = Counting()
+    sweep.run(Context(trainer, lambda records: calls.append(len(records))))
+    assert trainer.batches == calls
+
+
 class Counting:
-    """The toy trainer, and how many runs it made."""
+    """The toy trainer, and how many runs it made, in which batches."""
 
     name = "toy"
 
     def __init__(self) -> None:
-        self.runs, self._trainer = 0, ToyTrainer()
+        self.batches, self._trainer = list[int](), ToyTrainer()
+
+    @property
+    def runs(self) -> int:
+        return sum(self.batches)
 
     def train(self, plans: Any, observer: Any) -> Any:
-        self.runs += len(plans)
+        self.batches.append(len(plans))
         return self._trainer.train(plans, observer)
 
 

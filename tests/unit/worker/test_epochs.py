@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from lrsearch.training.plan import BuiltinData, BuiltinModel, Plan
 from lrsearch.training.toy_trainer import ToyTrainer
-from lrsearch.training.trainer import Answer, Continue, Segment, Stop, StopReason
+from lrsearch.training.trainer import Answer, Continue, Observer, Run, Segment, Stop, StopReason, go_on
 from worker.epochs import EpochCounter
 
 EPOCH = 10
@@ -49,3 +52,12 @@ def test_reaching_the_limit_exactly_at_the_end_breaks_nothing() -> None:
     reached: list[bool] = []
     EpochCounter(ToyTrainer(), 4, lambda: reached.append(True)).train([plan(2), plan(2)])
     assert [] == reached
+
+
+def test_a_plan_whose_epochs_are_counted_is_told_of_each() -> None:
+    class Asked(ToyTrainer):
+        def train(self, plans: Sequence[Plan], observer: Observer = go_on) -> list[Run]:
+            assert all(plan.is_steered for plan in plans)
+            return super().train(plans, observer)
+
+    EpochCounter(Asked(), 4, lambda: None).train([replace(plan(2), is_steered=False)])
