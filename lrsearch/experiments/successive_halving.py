@@ -20,7 +20,7 @@ from lrsearch.experiments.leaderboard import Entry, ranked, score
 from lrsearch.experiments.race_plots import plots_of_race
 from lrsearch.experiments.stability import TAIL
 from lrsearch.experiments.sweep import MOST_TRIALS, Setting
-from lrsearch.experiments.tasks import Task, train_tasks
+from lrsearch.experiments.tasks import Task, train_tasks, within
 from lrsearch.experiments.training import Training
 from lrsearch.experiments.training_document import TrainingFields
 from lrsearch.spec import PositiveInt
@@ -138,12 +138,15 @@ class SuccessiveHalving(TrainingFields):
             context.on_trials(judged)
 
         local = replace(context, on_trials=keep)
-        for rung in range(self.rungs):
+        rungs = [range(self.first_of(rung), self.first_of(rung + 1)) for rung in range(self.rungs)]
+        waiting = [[number for number in rung if number in trials and number not in known] for rung in rungs]
+        updates = [len(numbers) * length for numbers, length in zip(waiting, self.lengths, strict=True)]
+        for rung, numbers in enumerate(waiting):
             alive = self.alive(rung, known)
-            numbers = range(self.first_of(rung), self.first_of(rung + 1))
             if not alive:
                 return
-            train_tasks([self._task(n, rung, alive) for n in numbers if n in trials and n not in known], local)
+            progressing = within(local, sum(updates[:rung]), sum(updates[rung + 1 :]))
+            train_tasks([self._task(number, rung, alive) for number in numbers], progressing)
 
     def alive(self, rung: int, known: Mapping[int, TrialRecord]) -> list[int]:
         """Contenders of a rung (of rung `rungs`: the survivors), best first; empty while the one before is not over."""

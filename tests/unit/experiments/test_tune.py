@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 
 from lrsearch.errors import InvalidDocument
 from lrsearch.experiments import AnyExperiment
-from lrsearch.experiments.base import Context, Experiment, TrialRecord
+from lrsearch.experiments.base import Context, Experiment, Progress, TrialRecord
 from lrsearch.experiments.composite import Child
 from lrsearch.experiments.successive_halving import SuccessiveHalving, squeezed
 from lrsearch.experiments.tune import Tune
@@ -257,6 +257,15 @@ def test_a_race_reads_what_an_earlier_attempt_finished() -> None:
     experiment.train(range(7, 14), Context(ToyTrainer(), again.extend, finished=lambda: first))
     assert [*range(7, 14)] == [record.number for record in again]
     assert [one.metrics for one in records[7:]] == [one.metrics for one in again]
+
+
+def test_the_progress_of_a_race_counts_all_rungs() -> None:
+    experiment, told = race(), list[Progress]()
+    experiment.run(Context(ToyTrainer(), lambda records: None, on_progress=told.append))
+    assert {experiment.estimate().updates} == {progress.total for progress in told}
+    done = [progress.done for progress in told]
+    assert sorted(done) == done
+    assert done[0] < 10 * 3 < done[-1]
 
 
 def test_a_race_with_a_test_metric_is_judged_by_held_out_data() -> None:
