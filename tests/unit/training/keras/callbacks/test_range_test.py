@@ -239,9 +239,9 @@ def test_nothing_is_written_to_disk(suite, tmp_path, monkeypatch):
 
 
 def test_a_python_generator_is_advanced(suite):
-    given = batches()
-    suite.RangeTest(steps=20, end_lr=0.1).run(linear(), given)
-    assert not np.array_equal(X[:8], next(given)[0])
+    drawn: list[int] = []
+    suite.RangeTest(steps=20, end_lr=0.1).run(linear(), (drawn.append(1) or each for each in batches()))
+    assert len(drawn) >= 20  # Keras may draw ahead
 
 
 # what it works with
