@@ -105,11 +105,11 @@ def study_e() -> tuple[list[float], list[float]]:
     documents = {name: _document(name) for name in sorted(path.stem for path in EXAMPLES.glob("e[0-9]*.json"))}
     # a plot in the notebook, no training: neither side runs it
     del documents["e6_decay_curve"]
+    one_seed = {name: {"seeds": 1} if "seeds" in document else {} for name, document in documents.items()}
     runner = Runner(default_trainer())
     plain, ours = [_plain_total(documents.values())], list[float]()
     for _ in range(1 + WARM_RUNS):
-        one = {name: {"seeds": 1} if "seeds" in document else {} for name, document in documents.items()}
-        ours.append(sum(runner.run(name, **changes).seconds for name, changes in one.items()))
+        ours.append(sum(runner.run(name, **changes).seconds for name, changes in one_seed.items()))
         plain.append(_plain_total(documents.values()))
     return plain, ours
 

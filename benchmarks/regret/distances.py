@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -16,7 +17,7 @@ from benchmarks.regret.truth import Measured
 
 Floats = NDArray[np.float64]
 
-SPREADS: Final = (0.1, 0.3, 1.0, math.inf)
+SPREADS: Final = (0.0, 0.1, 0.3, 1.0, math.inf)
 """Ends of the classes of the repeats' range, decades."""
 
 
@@ -35,7 +36,7 @@ def said(tasks: Sequence[Measured], cycled: Sequence[Cycled]) -> str:
     """What a prior of a search is built on, in sentences."""
     errors, spreads = distances(tasks)
     low, middle, high = np.percentile(errors, [25, 50, 75])
-    classes = [_class(errors, spreads, low_, high_) for low_, high_ in zip((0.0, *SPREADS), SPREADS, strict=False)]
+    classes = [_class(errors, spreads, *ends) for ends in pairwise(SPREADS)]
     better = sum(_at_best(one, "one_cycle") <= float(one.measured.losses.min()) for one in cycled)
     return (
         f"The best rate of the grid lies {middle:+.2f} decades from the suggestion in the median (quartiles {low:+.2f} and {high:+.2f}; "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -117,26 +117,36 @@ def padded(values: Floats, length: int) -> Floats:
     return np.concatenate([values, np.full(length - len(values), np.inf)])
 
 
-def measure_all(chosen: Iterable[Task]) -> None:
-    """Measure what is not measured yet."""
+def measure_missing(
+    listed: Iterable[Task], path_of: Callable[[Task], Path], measured: Callable[[Task, Trainer], dict[str, Any]]
+) -> None:
+    """Measure the tasks whose file is not there yet, and write it."""
     rows.register()
     from lrsearch.training.keras import default_trainer
 
     FOLDER.mkdir(parents=True, exist_ok=True)
-    for task in chosen:
-        path = FOLDER / f"{task.name}.npz"
+    for task in listed:
+        path = path_of(task)
         if path.exists():
             continue
         began = time.perf_counter()
         # A trainer of its own: compiled programs of finished tasks would only take memory.
-        found = (measure_slow if task.family.is_slow else measure)(task, default_trainer())
-        np.savez_compressed(path, **found)
-        print(f"{task.name}: {time.perf_counter() - began:.1f} s", flush=True)
+        np.savez_compressed(path, **measured(task, default_trainer()))
+        print(f"{path.name}: {time.perf_counter() - began:.1f} s", flush=True)
 
 
-def chosen(patterns: Sequence[str]) -> list[Task]:
+def measure_all(chosen: Iterable[Task]) -> None:
+    """Measure ground truth and ramps of what is not measured yet."""
+    measure_missing(
+        chosen,
+        lambda task: FOLDER / f"{task.name}.npz",
+        lambda task, trainer: (measure_slow if task.family.is_slow else measure)(task, trainer),
+    )
+
+
+def named(listed: Iterable[Task], patterns: Sequence[str]) -> list[Task]:
     """Tasks whose name has one of the texts in it; all without any."""
-    return [task for task in tasks() if not patterns or any(text in task.name for text in patterns)]
+    return [task for task in listed if not patterns or any(text in task.name for text in patterns)]
 
 
 def steps_per_epoch(family: Family, samples: int, held_out: float = 0.0) -> int:

@@ -5,7 +5,6 @@ Adadelta's run on all rates its ground truth has, also those above 10, where the
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -14,11 +13,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.regret import fresh, rows, unseen, wider
-from benchmarks.regret.measure import FOLDER, RACE_SEEDS, VERDICT_TASKS, padded, plan, rates_of, steps_per_epoch
+from benchmarks.regret.measure import (
+    FOLDER,
+    RACE_SEEDS,
+    VERDICT_TASKS,
+    measure_missing,
+    named,
+    padded,
+    plan,
+    rates_of,
+    steps_per_epoch,
+)
 from benchmarks.regret.sizes import sizes
 from benchmarks.regret.tasks import Task, tasks
 from lrsearch.training.plan import Validation
-from lrsearch.training.trainer import Run
+from lrsearch.training.trainer import Run, Trainer
 
 Floats = NDArray[np.float64]
 
@@ -52,17 +61,13 @@ def constants() -> dict[str, float]:
 
 def measure_all(only: Sequence[str] = ()) -> None:
     """Measure what is not measured yet, of tasks with one of some texts in their names; without any, of all."""
-    rows.register()
-    from lrsearch.training.keras import default_trainer
+    measure_missing(named(dense(), only), path_of, _races)
 
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    for task in dense():
-        path = path_of(task)
-        if not path.exists() and (not only or any(text in task.name for text in only)):
-            began, rates = time.perf_counter(), 10.0 ** rates_of(task)
-            plans = [_plan(task, rate, seed) for rate in rates for seed in RACE_SEEDS]
-            np.savez_compressed(path, race_validation=_ends(task, default_trainer().train(plans), len(rates)))
-            print(f"{path.name}: {time.perf_counter() - began:.1f} s", flush=True)
+
+def _races(task: Task, trainer: Trainer) -> dict[str, Any]:
+    rates = 10.0 ** rates_of(task)
+    runs = trainer.train([_plan(task, rate, seed) for rate in rates for seed in RACE_SEEDS])
+    return {"race_validation": _ends(task, runs, len(rates))}
 
 
 def _plan(task: Task, rate: float, seed: int) -> Any:

@@ -53,5 +53,5 @@ class EpochMeans:
 
 
 def joined(parts: list[Floats]) -> Floats:
-    """Parts end to end, as one array."""
-    return parts[0] if len(parts) == 1 else np.concatenate(parts) if parts else np.empty(0)
+    """Parts end to end, as one array of their own: a part may be a view of a whole chunk."""
+    return np.concatenate(parts) if parts else np.empty(0)

@@ -120,6 +120,7 @@ class Driver:
         self._most = disturbed_at or 2 * max(self._most, chunk.done)
 
     def _told_at_once(self, place: int) -> int:
+        """Updates that a recorder may be given together."""
         recorder = self._recorders[place]
         return recorder.steps_to_epoch_end if self._is_steered or self._has_epoch_ends else recorder.steps_left
 

@@ -8,7 +8,7 @@ from typing import Literal
 Device = Literal["cpu", "gpu"]
 
 FEWEST_UPDATES = 400
-"""Updates of runs alike from which compiling is worth it: some 0.5 s more than tracing, once, and 0.1 to 0.4 ms less an update."""
+"""Updates of runs alike from which compiling is worth it: some 0.5 s more than tracing, once, and 0.1 ms less an update."""
 
 
 @dataclass(frozen=True, slots=True)
