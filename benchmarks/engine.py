@@ -15,7 +15,7 @@ from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow reads it when it is loaded
 
-from benchmarks import memory, trap
+from benchmarks import memory, narrow, trap
 from benchmarks.clocks import CPU, WALL, Clock, in_turn
 from benchmarks.plain import WORDS, plain_fit
 from benchmarks.plans import image_run, lecture_run, range_test
@@ -40,7 +40,9 @@ def report(quick: bool = False) -> str:
         f"Reference: {WORDS}. Cold: trace and compile too; warm: the second job of its kind. The ratio is the median "
         "over the repeats, in brackets its quartiles; where a cost is asked for it is ours / reference. " + LEAVES_OUT
     )
-    return "\n\n".join([words, comparisons(compared), table([*_single(compared), *([] if quick else _alone())])])
+    return "\n\n".join(
+        [words, comparisons(compared), table([*_single(compared), *narrow.rows(quick), *([] if quick else _alone())])]
+    )
 
 
 def _range_tests(quick: bool) -> list[Comparison]:

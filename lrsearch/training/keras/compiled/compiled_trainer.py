@@ -117,7 +117,7 @@ class CompiledTrainer:
         }
 
     def _program(self, plan: Plan, kind: Kind) -> Program:
-        return Program(plan, kind, self._shelf.get(plan, is_exact=is_functional(kind)))
+        return Program(plan, kind, self._shelf.get(plan, is_functional=is_functional(kind)))
 
     def _recorder(self, pack: Pack, place: int, item: Numbered, observer: Observer, facts: dict[str, Any]) -> Recorder:
         live = LiveMember(pack, place, lambda: recorder.step)

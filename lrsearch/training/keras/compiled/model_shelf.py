@@ -8,7 +8,9 @@ from collections import OrderedDict
 import keras
 
 from lrsearch.training.keras import weights
+from lrsearch.training.keras.compiled.canonical_dense import make_canonical
 from lrsearch.training.keras.compiled.exact_dropout import make_exact
+from lrsearch.training.keras.environment import device_name
 from lrsearch.training.keras.prepared import build_model
 from lrsearch.training.plan import Plan
 
@@ -23,18 +25,19 @@ class ModelShelf:
         self._size = size
         self._models: OrderedDict[tuple[str, bool], keras.Model] = OrderedDict()
 
-    def get(self, plan: Plan, *, is_exact: bool) -> keras.Model:
+    def get(self, plan: Plan, *, is_functional: bool) -> keras.Model:
         """The model of a plan.
 
         Args:
             plan: any plan of the model on its data.
-            is_exact: whether its dropout draws the masks that XLA and stacks leave as they are.
+            is_functional: whether it is for updates that XLA compiles or that are stacked: its dropout draws masks that both leave
+                as they are, and on a CPU its dense layers have gradients that XLA is fast at.
         """
-        key = (model_key(plan), is_exact)
+        key = (model_key(plan), is_functional)
         if key not in self._models:
             while len(self._models) >= self._size:
                 self._models.popitem(last=False)
-            self._models[key] = _built(plan, is_exact=is_exact)
+            self._models[key] = _built(plan, is_functional=is_functional)
         self._models.move_to_end(key)
         return self._models[key]
 
@@ -44,9 +47,11 @@ def model_key(plan: Plan) -> str:
     return json.dumps([plan.model.model_dump(), plan.data.name, keras.config.dtype_policy().name], sort_keys=True)
 
 
-def _built(plan: Plan, *, is_exact: bool) -> keras.Model:
+def _built(plan: Plan, *, is_functional: bool) -> keras.Model:
     with weights.deterministic_build():
         model = build_model(plan)
-    if is_exact:
+    if is_functional:
         make_exact(model)
+        if device_name() == "cpu":
+            make_canonical(model)
     return model

@@ -57,7 +57,7 @@ class Program:
     Args:
         plan: any plan of the kind.
         kind: its kind.
-        model: of the plan, with exact dropout where the kind `is_functional`; other programs may share it.
+        model: of the plan, as the shelf has it where the kind `is_functional`; other programs may share it.
 
     Raises:
         DataUnavailable: the data is not here and cannot be had.

@@ -104,7 +104,7 @@ class TraitsTable:
         if likeness not in self._known:
             if len(self._known) >= MOST_TRAITS:
                 self._known.clear()
-            self._known[likeness] = traits_of(self._shelf.get(plan, is_exact=False), plan)
+            self._known[likeness] = traits_of(self._shelf.get(plan, is_functional=False), plan)
         return self._known[likeness]
 
 
