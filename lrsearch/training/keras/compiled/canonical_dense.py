@@ -25,6 +25,9 @@ MOST_UNITS = 3
 in batches of 32 and costs some in batches of 128, where Eigen shares a product among threads."""
 MOST_INPUTS = 16
 """Inputs up to which the kernel's gradient is computed so."""
+FEW_SAMPLES = 8
+"""Samples of a batch up to which the kernel's gradient of at most `MOST_UNITS` inputs or units is a sum, which XLA fuses: handing
+a product to Eigen's threads then takes longer than the product."""
 
 
 class Dense(keras.layers.Dense):
@@ -73,9 +76,12 @@ def _of_inputs(d: Tensor, w: Tensor) -> Tensor:
 
 def _of_kernel(x: Tensor, d: Tensor) -> Tensor:
     """Gradient of the kernel: x^T d; the one with few columns is transposed."""
-    if d.shape[1] <= MOST_UNITS:
+    (samples, inputs), units = x.shape, d.shape[1]
+    if samples <= FEW_SAMPLES and min(inputs, units) <= MOST_UNITS:
+        return tf.reduce_sum(x[:, :, None] * d[:, None, :], axis=0)
+    if units <= MOST_UNITS:
         return tf.transpose(_barrier(tf.matmul(_transposed(d), x)))
-    return tf.matmul(_transposed(x), d) if x.shape[1] <= MOST_INPUTS else tf.matmul(x, d, transpose_a=True)
+    return tf.matmul(_transposed(x), d) if inputs <= MOST_INPUTS else tf.matmul(x, d, transpose_a=True)
 
 
 def _transposed(matrix: Tensor) -> Tensor:

@@ -41,21 +41,29 @@ def samples(*shape):
 
 @pytest.mark.parametrize(
     "fields",
-    [{}, {"inputs": 30}, {"inputs": 30, "outputs": 5}, {"outputs": 1}, {"use_bias": False, "activation": "softmax"}],
+    [
+        {},
+        {"inputs": 2},
+        {"inputs": 30},
+        {"inputs": 30, "outputs": 5},
+        {"outputs": 1},
+        {"use_bias": False, "activation": "softmax"},
+    ],
     ids=str,
 )
-def test_gradients_are_those_of_keras_alone_and_in_a_stack(fields):
+@pytest.mark.parametrize("batch", [5, 20])
+def test_gradients_are_those_of_keras_alone_and_in_a_stack(fields, batch):
     model = model_of(**fields)
     weights = weights_of(model)
-    gradients = gradients_of(model, samples(BATCH, model.input_shape[1]))
+    gradients = gradients_of(model, samples(batch, model.input_shape[1]))
     one = [w[0] for w in weights]
     expected = gradients(one)
     make_canonical(model)
     alone = tf.function(gradients, jit_compile=True, autograph=False)(one)
     stacked = tf.function(lambda: tf.vectorized_map(gradients, weights), jit_compile=True, autograph=False)()
     for reference, gradient, gradients_stacked in zip(expected, alone, stacked, strict=True):
-        np.testing.assert_allclose(reference, gradient, rtol=1e-4, atol=1e-6)
-        np.testing.assert_allclose(reference, gradients_stacked[0], rtol=1e-4, atol=1e-6)
+        np.testing.assert_allclose(reference, gradient, rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(reference, gradients_stacked[0], rtol=1e-4, atol=1e-5)
 
 
 def test_a_stack_is_one_product_not_a_loop_over_members():
